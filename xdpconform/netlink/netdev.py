@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""The ``netdev`` family: what a device claims about XDP, and its queues.
+
+Names are those of Documentation/netlink/specs/netdev.yaml, numbers those of
+include/uapi/linux/netdev.h, behaviour that of net/core/netdev-genl.c.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from xdpconform.errors import WireError
+from xdpconform.netlink.constants import NLM_F_DUMP
+from xdpconform.netlink.genl import GENL_HDRLEN, Family
+from xdpconform.netlink.transaction import Request
+from xdpconform.netlink.wire import (
+    U32,
+    U64,
+    Attribute,
+    Message,
+    pull_attributes,
+    pull_genlmsghdr,
+    pull_number,
+    push_genlmsghdr,
+    push_u32,
+)
+
+FAMILY_NAME: Final = "netdev"  # NETDEV_FAMILY_NAME
+MGMT_GROUP: Final = "mgmt"  # NETDEV_MCGRP_MGMT
+
+
+class Command(IntEnum):
+    """Operations and notifications used here (NETDEV_CMD_*); they share one id space."""
+
+    DEV_GET = 1
+    DEV_ADD_NTF = 2
+    DEV_DEL_NTF = 3
+    DEV_CHANGE_NTF = 4
+    QUEUE_GET = 10
+
+
+class DevAttr(IntEnum):
+    """Attributes of a device (NETDEV_A_DEV_*)."""
+
+    IFINDEX = 1
+    PAD = 2
+    XDP_FEATURES = 3
+    XDP_ZC_MAX_SEGS = 4
+    XDP_RX_METADATA_FEATURES = 5
+    XSK_FEATURES = 6
+
+
+class QueueAttr(IntEnum):
+    """Attributes of a queue (NETDEV_A_QUEUE_*)."""
+
+    ID = 1
+    IFINDEX = 2
+    TYPE = 3
+    NAPI_ID = 4
+    DMABUF = 5
+    IO_URING = 6
+    XSK = 7
+    LEASE = 8
+
+
+class XdpAct(IntFlag):
+    """``xdp-features`` (enum netdev_xdp_act). Unknown bits are kept."""
+
+    BASIC = 0x1
+    """XDP_ABORTED, XDP_DROP, XDP_PASS and XDP_TX in native mode."""
+    REDIRECT = 0x2
+    """XDP_REDIRECT of a received frame."""
+    NDO_XMIT = 0x4
+    """Frames can be redirected into the device (ndo_xdp_xmit)."""
+    XSK_ZEROCOPY = 0x8
+    """AF_XDP sockets in zero-copy mode."""
+    HW_OFFLOAD = 0x10
+    """Programs can run on the device."""
+    RX_SG = 0x20
+    """Received frames of several buffers reach the program."""
+    NDO_XMIT_SG = 0x40
+    """Frames of several buffers can be redirected into the device."""
+
+
+class XdpRxMetadata(IntFlag):
+    """``xdp-rx-metadata-features`` (enum netdev_xdp_rx_metadata). Unknown bits are kept."""
+
+    TIMESTAMP = 0x1
+    """bpf_xdp_metadata_rx_timestamp()"""
+    HASH = 0x2
+    """bpf_xdp_metadata_rx_hash()"""
+    VLAN_TAG = 0x4
+    """bpf_xdp_metadata_rx_vlan_tag()"""
+
+
+class XskFlags(IntFlag):
+    """``xsk-features`` (enum netdev_xsk_flags). Unknown bits are kept."""
+
+    TX_TIMESTAMP = 0x1
+    """The hardware's transmit time in the completion."""
+    TX_CHECKSUM = 0x2
+    """Checksums filled in by the device."""
+    TX_LAUNCH_TIME_FIFO = 0x4
+    """Frames leave at the time asked for (kernels from 6.15)."""
+
+
+class QueueType(IntEnum):
+    """``queue-type`` (enum netdev_queue_type)."""
+
+    RX = 0
+    TX = 1
+
+
+def flag_name(flag: IntFlag) -> str:
+    """A flag's name in netdev.yaml: ``XdpAct.NDO_XMIT_SG`` is ``ndo-xmit-sg``."""
+    return str(flag.name).lower().replace("_", "-")
+
+
+def flag_names(flags: IntFlag) -> tuple[str, ...]:
+    """The names of all bits set, lowest first; a bit without a name is ``bit-N``."""
+    known = {member.value: flag_name(member) for member in type(flags)}
+    value = int(flags)
+    return tuple(
+        known.get(1 << bit, f"bit-{bit}") for bit in range(value.bit_length()) if value >> bit & 1
+    )
+
+
+class ZeroCopy(NamedTuple):
+    """What the claims say about AF_XDP zero copy."""
+
+    available: bool
+    segments: int
+    """Most buffers of one frame: 0 without zero copy, 1 for single-buffer frames only."""
+
+    def __str__(self) -> str:
+        if not self.available:
+            return "unavailable"
+        return f"multi-buffer({self.segments})" if self.segments > 1 else "available"
+
+
+class Capabilities(NamedTuple):
+    """What the kernel reports for a device; a field is None if the attribute was not there."""
+
+    features: XdpAct | None
+    """``xdp-features``"""
+    rx_metadata: XdpRxMetadata | None
+    """``xdp-rx-metadata-features``"""
+    xsk: XskFlags | None
+    """``xsk-features``"""
+    zc_max_segs: int | None
+    """``xdp-zc-max-segs``; kernels before 6.6 never send it"""
+    unknown: tuple[Attribute, ...] = ()
+    """Attributes this version does not know, and repeated ones."""
+
+    @property
+    def zero_copy(self) -> ZeroCopy:
+        """Decided by the flag xsk-zerocopy; the segments only say how many."""
+        if self.features is None or not self.features & XdpAct.XSK_ZEROCOPY:
+            return ZeroCopy(available=False, segments=0)
+        return ZeroCopy(available=True, segments=self.zc_max_segs or 1)
+
+    def names(self) -> tuple[str, ...]:
+        """Every flag claimed, of all three sets."""
+        sets = (self.features, self.rx_metadata, self.xsk)
+        return tuple(name for flags in sets if flags is not None for name in flag_names(flags))
+
+
+class Device(NamedTuple):
+    """A reply to dev-get, or one of its notifications."""
+
+    ifindex: int | None
+    capabilities: Capabilities
+
+
+class Queue(NamedTuple):
+    """A reply to queue-get."""
+
+    ifindex: int
+    type: int
+    id: int
+    napi_id: int | None = None
+    xsk: bool = False
+    """An AF_XDP pool is registered, in copy mode or zero-copy mode."""
+
+
+DEV_NAMES: Final = {attr.value: flag_name(attr) for attr in DevAttr}  # type: ignore[arg-type]
+QUEUE_NAMES: Final = {attr.value: flag_name(attr) for attr in QueueAttr}  # type: ignore[arg-type]
+
+_DEV_GET = push_genlmsghdr(Command.DEV_GET, 1)
+_IFINDEX = 4 + GENL_HDRLEN
+
+
+def dev_get(family: Family, ifindex: int) -> Request:
+    """Ask for one device."""
+    payload = _DEV_GET + push_u32(DevAttr.IFINDEX, ifindex)
+    return Request("netdev dev-get", family.id, payload, names=DEV_NAMES)
+
+
+def dev_get_dump(family: Family) -> Request:
+    """Ask for every device of the network namespace; kernel 7.3 refuses attributes here."""
+    return Request("netdev dev-get dump", family.id, _DEV_GET, NLM_F_DUMP, names=DEV_NAMES)
+
+
+def queue_get(family: Family, ifindex: int, kind: QueueType, number: int) -> Request:
+    """Ask for one queue of a device that is up."""
+    payload = (
+        push_genlmsghdr(Command.QUEUE_GET, 1)
+        + push_u32(QueueAttr.IFINDEX, ifindex)
+        + push_u32(QueueAttr.TYPE, kind)
+        + push_u32(QueueAttr.ID, number)
+    )
+    return Request("netdev queue-get", family.id, payload, names=QUEUE_NAMES)
+
+
+def queue_get_dump(family: Family, ifindex: int) -> Request:
+    """Ask for all queues of a device; a device that is down lists none."""
+    payload = push_genlmsghdr(Command.QUEUE_GET, 1) + push_u32(QueueAttr.IFINDEX, ifindex)
+    return Request("netdev queue-get dump", family.id, payload, NLM_F_DUMP, names=QUEUE_NAMES)
+
+
+def pull_device(message: Message) -> Device:
+    """Decode a dev-get reply or notification.
+
+    Raises:
+        WireError: bytes out of format, another command, or an attribute of the wrong width.
+    """
+    payload = message.payload
+    # The kernel puts ifindex first (netdev_nl_dev_fill); what follows repeats from device to
+    # device, so that one decoding serves them all.
+    if payload[4:_IFINDEX] == b"\x08\x00\x01\x00" and len(payload) >= _IFINDEX + 4:
+        _check_command(payload)
+        return Device(
+            _unpack_u32(payload, _IFINDEX)[0], _pull_capabilities(payload[_IFINDEX + 4 :])
+        )
+    _check_command(payload)
+    ifindex = None
+    rest = []
+    for attribute in pull_attributes(payload, GENL_HDRLEN):
+        if attribute.type == DevAttr.IFINDEX and ifindex is None:
+            ifindex = pull_number(U32, attribute, "ifindex")
+        else:
+            rest.append(attribute)
+    return Device(ifindex, _capabilities(rest))
+
+
+_unpack_u32 = U32.unpack_from
+
+
+def _check_command(payload: bytes) -> None:
+    command, _version = pull_genlmsghdr(payload)
+    if command not in _DEVICE_COMMANDS:
+        raise WireError(f"netdev: command {command} in place of dev-get or its notifications")
+
+
+_DEVICE_COMMANDS: Final = frozenset(
+    {Command.DEV_GET, Command.DEV_ADD_NTF, Command.DEV_DEL_NTF, Command.DEV_CHANGE_NTF}
+)
+
+
+@lru_cache(maxsize=1024)
+def _pull_capabilities(attributes: bytes) -> Capabilities:
+    return _capabilities(pull_attributes(attributes))
+
+
+def _capabilities(attributes: list[Attribute]) -> Capabilities:
+    features = rx_metadata = xsk = zc_max_segs = None
+    unknown = []
+    for attribute in attributes:
+        kind = attribute.type
+        if kind == DevAttr.XDP_FEATURES and features is None:
+            features = XdpAct(pull_number(U64, attribute, "xdp-features"))
+        elif kind == DevAttr.XDP_RX_METADATA_FEATURES and rx_metadata is None:
+            rx_metadata = XdpRxMetadata(pull_number(U64, attribute, "xdp-rx-metadata-features"))
+        elif kind == DevAttr.XSK_FEATURES and xsk is None:
+            xsk = XskFlags(pull_number(U64, attribute, "xsk-features"))
+        elif kind == DevAttr.XDP_ZC_MAX_SEGS and zc_max_segs is None:
+            zc_max_segs = pull_number(U32, attribute, "xdp-zc-max-segs")
+        elif kind != DevAttr.PAD:
+            unknown.append(attribute)
+    return Capabilities(features, rx_metadata, xsk, zc_max_segs, tuple(unknown))
+
+
+def pull_queue(message: Message) -> Queue:
+    """Decode a queue-get reply.
+
+    Raises:
+        WireError: bytes out of format, or no ifindex, type or id.
+    """
+    command, _version = pull_genlmsghdr(message.payload)
+    if command != Command.QUEUE_GET:
+        raise WireError(f"netdev: command {command} in place of queue-get")
+    number: dict[int, int] = {}
+    xsk = False
+    for attribute in pull_attributes(message.payload, GENL_HDRLEN):
+        if attribute.type in _QUEUE_NUMBERS:
+            name = QUEUE_NAMES[attribute.type]
+            number[attribute.type] = pull_number(U32, attribute, name)
+        xsk = xsk or attribute.type == QueueAttr.XSK
+    for needed in (QueueAttr.IFINDEX, QueueAttr.TYPE, QueueAttr.ID):
+        if needed not in number:
+            raise WireError(f"netdev queue-get: a reply without {QUEUE_NAMES[needed]}")
+    return Queue(
+        number[QueueAttr.IFINDEX],
+        number[QueueAttr.TYPE],
+        number[QueueAttr.ID],
+        number.get(QueueAttr.NAPI_ID),
+        xsk,
+    )
+
+
+_QUEUE_NUMBERS: Final = frozenset(
+    {QueueAttr.ID, QueueAttr.IFINDEX, QueueAttr.TYPE, QueueAttr.NAPI_ID}
+)
