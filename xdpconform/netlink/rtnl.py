@@ -84,6 +84,8 @@ class Link(NamedTuple):
     """IFLA_LINK_NETNSID is there: the lower device is in another network namespace."""
     master: int | None
     alt_names: tuple[str, ...] = ()
+    raw_name: bytes = b""
+    """The name as the kernel has it."""
 
 
 def getlink(name: bytes = b"", ifindex: int = 0) -> Request:
@@ -140,6 +142,7 @@ def pull_link(message: Message) -> Link:
         IFLA_LINK_NETNSID in found,
         number(IFLA_MASTER),
         _alt_names(found.get(IFLA_PROP_LIST)),
+        found[IFLA_IFNAME].payload.split(b"\0", 1)[0],
     )
 
 

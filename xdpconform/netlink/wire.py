@@ -159,8 +159,9 @@ def pull_number(shape: Struct, attribute: Attribute, name: str) -> int:
         WireError: the payload has another width.
     """
     if len(attribute.payload) != shape.size:
+        bits = 8 * shape.size
         raise WireError(
-            f"attribute {name}: {len(attribute.payload)} bytes, a {8 * shape.size}-bit number needed"
+            f"attribute {name}: {len(attribute.payload)} bytes, a {bits}-bit number needed"
         )
     value: int = shape.unpack(attribute.payload)[0]
     return value
@@ -178,7 +179,7 @@ def pull_uint(attribute: Attribute, name: str) -> int:
 
 
 def pull_string(attribute: Attribute, name: str, limit: int = 4096) -> str:
-    """A NUL-terminated string; bytes that are not UTF-8 come out as ``\\xff`` escapes.
+    """A NUL-terminated string; bytes that are not UTF-8 come out as escapes.
 
     Raises:
         WireError: it is longer than `limit` bytes.

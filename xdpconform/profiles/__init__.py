@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""Profiles: what a driver should claim, as TOML files beside this module."""
+
+from xdpconform.profiles.load import LoadedProfile, load, load_all
+from xdpconform.profiles.match import Expect, Expectation, Match, Segments, match
+
+__all__ = [
+    "Expect",
+    "Expectation",
+    "LoadedProfile",
+    "Match",
+    "Segments",
+    "load",
+    "load_all",
+    "match",
+]

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""Sources: where replies come from."""
+
+from xdpconform.sources.base import Channel, Client, Datagram, Exchange, Source
+from xdpconform.sources.kernel import Kernel, KernelChannel
+
+__all__ = ["Channel", "Client", "Datagram", "Exchange", "Kernel", "KernelChannel", "Source"]

@@ -26,7 +26,7 @@ from xdpconform.sources.netns import namespace_path, run_in
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Self, TypeVar
 
     T = TypeVar("T")
 
@@ -214,7 +214,7 @@ class Kernel:
         while self._channels:
             self._channels.pop().close()
 
-    def __enter__(self) -> Kernel:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

@@ -81,7 +81,7 @@ def enter(path: str) -> None:
     Raises:
         SourceError: it cannot be entered.
     """
-    import ctypes  # noqa: PLC0415 - only who names a namespace pays for it
+    import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
 

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""``python -m xdpconform``."""
+
+from xdpconform.cli import main
+
+main()

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""The command ``xdpconform``: what does not need a pytest run, and one way to start one.
+
+Imports stand inside the verbs: ``xdpconform show`` shall feel immediate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from xdpconform import __version__
+from xdpconform.errors import XdpConformError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_ERROR = 2
+"""Something the user typed, or that could not be asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb; errors are one sentence on standard error and exit status 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:
+        run(words[1:])
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:
+        _complete(parser)
+    options = parser.parse_args(words)
+    try:
+        status = options.verb(options)
+        sys.stdout.flush()
+    except XdpConformError as error:
+        message = str(error).encode("utf-8", "backslashreplace").decode()
+        sys.stderr.write(f"xdpconform: {message}\n")
+        status = EXIT_ERROR
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_ERROR
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xdpconform", description="Conformance of what NICs claim about XDP."
+    )
+    parser.add_argument("--version", action="version", version=f"xdpconform {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    show = verbs.add_parser("show", help="what this machine's NICs claim")
+    show.add_argument("nic", nargs="*", default=["all"], metavar="NIC", help="name, number or glob")
+    show.add_argument("--json", action="store_true", help="print JSON with netdev.yaml's names")
+    show.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
+    show.set_defaults(verb=_show)
+
+    profile = verbs.add_parser("profile", help="what drivers should claim")
+    what = profile.add_subparsers(required=True, metavar="WHAT")
+    listing = what.add_parser("list", help="the profiles there are")
+    one = what.add_parser("show", help="print a profile")
+    one.add_argument("name", help="a shipped profile, or a file")
+    check = what.add_parser("check", help="check profile files")
+    check.add_argument("path", nargs="+", metavar="FILE|DIR")
+    draft = what.add_parser("draft", help="print a profile that certifies a NIC as it is")
+    draft.add_argument("nic", metavar="NIC")
+    draft.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
+    for verb, function in (
+        (listing, _profile_list),
+        (one, _profile_show),
+        (check, _profile_check),
+        (draft, _profile_draft),
+    ):
+        verb.add_argument("--json", action="store_true", help="print JSON")
+        verb.set_defaults(verb=function)
+
+    # Listed for --help; main() hands its words to pytest unread.
+    verbs.add_parser("run", help="run the suites: every word that follows is pytest's")
+    return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    argcomplete.autocomplete(parser)
+
+
+def run(words: Sequence[str]) -> None:
+    """Become pytest with the shipped suites and configuration."""
+    from xdpconform.lab import suites_folder
+
+    package = os.path.dirname(os.path.abspath(__file__))
+    suites = suites_folder()
+    where = ["--pyargs", "xdpconform.suites"]
+    if os.path.dirname(suites) != package:
+        where = [str(suites)]
+    config = os.path.join(package, "pytest.toml")
+    os.environ.setdefault("XDPCONFORM_REPORTS", os.path.join(os.getcwd(), "reports"))
+    command = [sys.executable, "-m", "pytest", "-c", config, *where, *words]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - pytest, by our own interpreter
+
+
+def _show(options: argparse.Namespace) -> int:
+    from xdpconform.outputs.show import show
+
+    return show(options.nic, netns=options.netns, as_json=options.json)
+
+
+def _profile_list(options: argparse.Namespace) -> int:
+    from xdpconform.profiles import commands
+
+    return commands.list_profiles(as_json=options.json)
+
+
+def _profile_show(options: argparse.Namespace) -> int:
+    from xdpconform.profiles import commands
+
+    return commands.show_profile(options.name, as_json=options.json)
+
+
+def _profile_check(options: argparse.Namespace) -> int:
+    from xdpconform.profiles import commands
+
+    return commands.check_profiles(options.path, as_json=options.json)
+
+
+def _profile_draft(options: argparse.Namespace) -> int:
+    from xdpconform.profiles import commands
+
+    return commands.draft_profile(options.nic, netns=options.netns, as_json=options.json)

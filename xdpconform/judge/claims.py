@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Claims against the profile, in both directions."""
+
+from __future__ import annotations
+
+from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unknown
+from xdpconform.netlink.netdev import Capabilities, XdpAct, flag_names
+from xdpconform.nic import FLAGS, Nic
+from xdpconform.profiles.kernel import KernelVersion
+from xdpconform.profiles.match import Expect, Expectation, Match
+
+SEGMENTS_SINCE = KernelVersion(6, 6)
+"""From when on kernels report xdp-zc-max-segs."""
+
+
+def no_profile(nic: Nic, param: str = "") -> Finding:
+    """Blocked: nothing says what this driver should claim."""
+    driver = nic.identity.driver or "without a name"
+    return blocked(
+        f"no profile for driver {driver}: write one with"
+        f" 'xdpconform profile draft {nic.identity.ifname}' and give it with --profile",
+        param=param,
+    )
+
+
+def profile_known(nic: Nic, match: Match | None) -> Finding:
+    """A profile covers the driver, and facts or the user tell the variant."""
+    driver = nic.identity.driver or "without a name"
+    if match is None:
+        return no_profile(nic)
+    digest = {"profile": match.name, "digest": match.loaded.digest}
+    if match.assumed:
+        return blocked(
+            f"the claims fit variant {match.variant and match.variant.name}, but nothing but the"
+            f" claims tells ({match.assumed}): if it is one, say --variant {match.name}",
+            expected=f"a known variant of {match.loaded.profile.name}",
+            observed=match.name,
+            evidence=digest,
+        )
+    return Finding(
+        Outcome.PASS,
+        expected=f"a profile for driver {driver}",
+        observed=match.name,
+        evidence=digest,
+    )
+
+
+def flag(nic: Nic, match: Match | None, name: str) -> Finding:
+    """One flag: claimed if and only if the profile says so."""
+    state = nic.state
+    capabilities = nic.now
+    if capabilities is None:
+        return unknown(nic, state)
+    attribute = next(key for key, names in FLAGS.items() if name in names)
+    claimed = name in capabilities.names()
+    base = Finding(
+        Outcome.PASS,
+        observed=_reported(capabilities, attribute, name, claimed=claimed),
+        evidence=evidence(nic.answers.get("dev-get")),
+        param=state,
+    )
+    if match is None:
+        return no_profile(nic, state)._replace(observed=base.observed, evidence=base.evidence)
+    expectation = match.expectation(name, nic, state)
+    return _against(expectation, base, match, name, claimed=claimed)
+
+
+def _against(
+    expectation: Expectation, base: Finding, match: Match, name: str, *, claimed: bool
+) -> Finding:
+    expect = expectation.expect
+    base = base._replace(
+        expected=f"{name} {expect.value} (profile {match.name})", reason=expectation.reason
+    )
+    place = f" ({expectation.source})" if expectation.source else ""
+    if expect is Expect.UNDECIDED:
+        return base._replace(
+            outcome=Outcome.BLOCKED,
+            reason=f"{expectation.reason}: run where that can be seen, or name it in a profile of"
+            " your own with --profile",
+        )
+    if expect is Expect.REQUIRED and not claimed:
+        why = f": {expectation.reason}" if expectation.reason else ""
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.UNDER_CLAIM,
+            reason=f"the driver should claim {name}{place}{why}, and does not",
+        )
+    if expect is Expect.FORBIDDEN and claimed:
+        why = f": {expectation.reason}" if expectation.reason else ""
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.OVER_CLAIM,
+            reason=f"the profile knows no {name} here{why}, and the driver claims it{place}",
+        )
+    return base._replace(outcome=Outcome.PASS if claimed else Outcome.NOT_CLAIMED)
+
+
+def _reported(capabilities: Capabilities, attribute: str, name: str, *, claimed: bool) -> str:
+    value = {
+        "xdp-features": capabilities.features,
+        "xdp-rx-metadata-features": capabilities.rx_metadata,
+        "xsk-features": capabilities.xsk,
+    }[attribute]
+    if value is None:
+        return f"no attribute {attribute}"
+    names = " ".join(flag_names(value)) or "none"
+    return (
+        f"{name} {'claimed' if claimed else 'not claimed'} ({attribute} {int(value):#x}: {names})"
+    )
+
+
+def segments(nic: Nic, match: Match | None) -> Finding:
+    """xdp-zc-max-segs is what the profile says."""
+    state = nic.state
+    capabilities = nic.now
+    if capabilities is None:
+        return unknown(nic, state)
+    observed = _segments_text(capabilities)
+    proof = evidence(nic.answers.get("dev-get"))
+    zero_copy = bool((capabilities.features or XdpAct(0)) & XdpAct.XSK_ZEROCOPY)
+    if match is None:
+        return no_profile(nic, state)._replace(observed=observed, evidence=proof)
+    base = Finding(Outcome.PASS, observed=observed, evidence=proof, param=state)
+    if not zero_copy:
+        return base._replace(
+            outcome=Outcome.NOT_CLAIMED, reason="without xsk-zerocopy there are no segments"
+        )
+    expected = match.segments(nic, state)
+    if isinstance(expected, Expectation):
+        return base._replace(outcome=Outcome.BLOCKED, reason=expected.reason)
+    base = base._replace(expected=f"{expected} (profile {match.name})")
+    value = capabilities.zc_max_segs
+    if value is None:
+        if KernelVersion.parse(nic.identity.kernel) < SEGMENTS_SINCE:
+            return base._replace(
+                outcome=Outcome.NOT_CLAIMED, reason="kernels before 6.6 do not report it"
+            )
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.UNDER_CLAIM,
+            reason="xsk-zerocopy is claimed, and the number of segments is missing",
+        )
+    if value > expected.most:
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.OVER_CLAIM,
+            reason=f"more segments than the driver can take ({expected.source})",
+        )
+    if value < expected.least:
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.UNDER_CLAIM,
+            reason=f"fewer segments than the driver should take ({expected.source})",
+        )
+    return base
+
+
+def _segments_text(capabilities: Capabilities) -> str:
+    value = capabilities.zc_max_segs
+    return f"zero copy {capabilities.zero_copy}, xdp-zc-max-segs " + (
+        "absent" if value is None else str(value)
+    )

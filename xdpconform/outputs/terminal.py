@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What a run says on the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from xdpconform import __version__
+from xdpconform.interfaces import shown
+
+if TYPE_CHECKING:
+    import pytest
+
+    from xdpconform.outputs.results import NicResults, Result
+    from xdpconform.plugin import Run
+
+STATUS: Final = {
+    "not-claimed": ("not-claimed", "n", "NOT CLAIMED"),
+    "blocked": ("blocked", "b", "BLOCKED"),
+    "waived": ("waived", "w", "WAIVED"),
+}
+"""By outcome: pytest's category, letter and word."""
+
+_COLOR: Final = {"CONFORMS": "green", "FAILS": "red", "INCOMPLETE": "yellow"}
+_ORDER: Final = ("pass", "fail", "error", "blocked", "waived", "not-claimed")
+
+
+def header(run: Run) -> list[str]:
+    """The run's header: version, level, each NIC with its driver and profile."""
+    lines = [f"xdpconform {__version__}: level {run.level}"]
+    for subject in run.subjects:
+        nic, match = subject.nic, subject.match
+        name = f"profile {match.name}" if match else "no profile"
+        lines.append(
+            f"  {nic.id}: driver {shown(nic.identity.driver or 'unknown')}, kernel"
+            f" {shown(nic.identity.kernel)}, state {nic.state}, {name}"
+        )
+    return lines
+
+
+def what_to_type() -> str:
+    """The message for a run that names no NIC."""
+    from xdpconform.errors import XdpConformError
+    from xdpconform.interfaces import listing
+    from xdpconform.snapshot import Inspector
+    from xdpconform.sources import Kernel
+
+    text = "no NIC is named: type pytest --iface NAME"
+    try:
+        with Inspector(Kernel()) as inspector:
+            return f"{text}; the interfaces here are: {listing(inspector.links())}"
+    except XdpConformError:
+        return text
+
+
+def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
+    """The verdicts, then the lines that made them."""
+    results = run.results()
+    terminal.section("xdpconform")
+    for nic in results.nics:
+        _verdict(terminal, nic)
+    for nic in results.nics:
+        for line in nic.results:
+            if line.outcome in ("fail", "error", "blocked", "waived"):
+                _line(terminal, nic, line)
+        if nic.missing:
+            terminal.write_line(f"{nic.id} not run: {' '.join(nic.missing)}", yellow=True)
+    for problem in run.problems:
+        terminal.write_line(shown(problem), red=True)
+    if run.path is not None:
+        terminal.write_line(f"results: {run.path}")
+
+
+def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:
+    counts = Counter(line.outcome for line in nic.results)
+    text = ", ".join(f"{counts[word]} {word}" for word in _ORDER if counts[word])
+    profile = f"profile {nic.profile.name}" if nic.profile else "no profile"
+    driver = shown(nic.identity.driver or "unknown driver")
+    terminal.write_line(
+        f"{nic.id} {nic.verdict} ({driver}, {shown(nic.identity.kernel)}, {profile}):"
+        f" {text or 'nothing run'}",
+        bold=True,
+        **{_COLOR[nic.verdict]: True},
+    )
+
+
+def _line(terminal: pytest.TerminalReporter, nic: NicResults, line: Result) -> None:
+    word = line.kind or line.outcome
+    param = f"[{line.param}]" if line.param else ""
+    color = {"fail": "red", "error": "red"}.get(line.outcome, "yellow")
+    reason = shown(line.reason or line.title)
+    terminal.write_line(f"{nic.id} {line.requirement}{param} {word}: {reason}", **{color: True})
+    if line.outcome == "fail":
+        terminal.write_line(f"    expected: {shown(line.expected)}")
+        terminal.write_line(f"    reported: {shown(line.observed)}")

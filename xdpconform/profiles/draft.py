@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""A profile file that certifies a NIC as it is: a start for somebody who knows better."""
+
+from __future__ import annotations
+
+import json
+
+from xdpconform.errors import SourceError
+from xdpconform.interfaces import safe_id
+from xdpconform.nic import FLAGS, Nic
+from xdpconform.profiles.kernel import KernelVersion
+
+
+def draft(nic: Nic) -> str:
+    """The text of a profile whose rules are just the NIC's claims in the state it is in.
+
+    Raises:
+        SourceError: what the NIC claims is not known, or it claims bits that have no name.
+    """
+    capabilities = nic.now
+    if capabilities is None:
+        raise SourceError(f"{nic.identity.ifname}: {nic.unknown}")
+    strange = [name for name in capabilities.names() if name.startswith("bit-")]
+    if strange:
+        raise SourceError(
+            f"{nic.identity.ifname} claims {' and '.join(strange)}, which has no name here:"
+            " a newer xdpconform may know it"
+        )
+    driver = nic.identity.driver
+    if driver is None:
+        raise SourceError(f"{nic.identity.ifname} has no driver name that a profile could match")
+    kernel = KernelVersion.parse(nic.identity.kernel)
+    name = safe_id(driver.replace(":", "_").replace("@", "_"))[:40]
+    lines = [
+        "# Drafted from what a NIC claims; a claim is no proof. Check each rule with the driver's",
+        "# source, and give the line in `source`.",
+        "schema = 1",
+        f"name = {_quoted(name)}",
+        f"driver = [{_quoted(driver)}]",
+        f"note = {_quoted(f'drafted on kernel {nic.identity.kernel} in state {nic.state}')}",
+    ]
+    for names in FLAGS.values():
+        claimed = [flag for flag in names if flag in capabilities.names()]
+        if claimed:
+            lines += [
+                "",
+                "[[claim]]",
+                f"flags = [{', '.join(map(_quoted, claimed))}]",
+                f'added = "{kernel}"',
+                f'states = ["{nic.state}"]',
+                'basis = "seen"',
+            ]
+    if capabilities.zc_max_segs:
+        lines += ["", "[[zc-max-segs]]", f"exactly = {capabilities.zc_max_segs}", 'basis = "seen"']
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text).replace("\x7f", "\\u007f")  # a TOML basic string takes JSON's escapes
