@@ -24,7 +24,15 @@ __all__ = [
     "Timeout",
     "WireError",
     "XdpConformError",
+    "errno_name",
 ]
+
+
+def errno_name(code: int) -> str:
+    """The name of a positive errno, as the kernel's sources have it."""
+    if code == _errno.EOPNOTSUPP:
+        return "EOPNOTSUPP"  # Python knows it as ENOTSUP
+    return _errno.errorcode.get(code, f"errno {code}")
 
 
 class XdpConformError(Exception):
@@ -92,7 +100,7 @@ class KernelError(XdpConformError):
     @property
     def name(self) -> str:
         """The errno's name, as in errno.h: ``ENODEV``."""
-        return _errno.errorcode.get(self.errno, f"errno {self.errno}")
+        return errno_name(self.errno)
 
     def __str__(self) -> str:
         text = f"{self.what}: the kernel said {self.name} ({os.strerror(self.errno)})"

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
-from xdpconform.errors import KernelError, WireError, XdpConformError
+from xdpconform.errors import KernelError, WireError, XdpConformError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence
 from xdpconform.netlink.constants import NLMSG_ERROR
 from xdpconform.netlink.extack import pull_status
@@ -200,7 +199,7 @@ def refused(
     answer = _get(nic, question)
     if isinstance(answer, Finding):
         return answer
-    expected = errno.errorcode[code]
+    expected = errno_name(code)
     expected += f", pointing at {attribute}" if attribute else ""
     expected += f", missing {missing}" if missing else ""
     if isinstance(answer.error, WireError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 
-from xdpconform.errors import KernelError
+from xdpconform.errors import KernelError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence
 from xdpconform.netlink.netdev import Queue, QueueType
 from xdpconform.nic import Answer, Nic
@@ -106,7 +106,7 @@ def bounded(nic: Nic) -> Finding:
     code = errno.EINVAL if nic.link.up else errno.ENOENT
     base = Finding(
         Outcome.PASS,
-        expected=errno.errorcode[code],
+        expected=errno_name(code),
         observed=str(answer.error) if answer.error else "accepted",
         evidence=evidence(answer),
     )
