@@ -32,6 +32,8 @@ def errno_name(code: int) -> str:
     """The name of a positive errno, as the kernel's sources have it."""
     if code == _errno.EOPNOTSUPP:
         return "EOPNOTSUPP"  # Python knows it as ENOTSUP
+    if code == _errno.EDEADLK:
+        return "EDEADLK"  # Python knows it as EDEADLOCK
     return _errno.errorcode.get(code, f"errno {code}")
 
 

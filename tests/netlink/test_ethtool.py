@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-# ruff: noqa: SIM300 - the expected value stands first
 """The ethtool family: bytes and values, and both against what the ethtool ioctl says."""
 
 from __future__ import annotations

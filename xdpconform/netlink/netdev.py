@@ -183,6 +183,8 @@ class Queue(NamedTuple):
     napi_id: int | None = None
     xsk: bool = False
     """An AF_XDP pool is registered, in copy mode or zero-copy mode."""
+    unknown: tuple[Attribute, ...] = ()
+    """Attributes this version does not know, and repeated ones."""
 
 
 DEV_NAMES: Final = {attr.value: flag_name(attr) for attr in DevAttr}  # type: ignore[arg-type]
@@ -231,9 +233,12 @@ def pull_device(message: Message) -> Device:
     # device, so that one decoding serves them all.
     if payload[4:_IFINDEX] == b"\x08\x00\x01\x00" and len(payload) >= _IFINDEX + 4:
         _check_command(payload)
-        return Device(
-            _unpack_u32(payload, _IFINDEX)[0], _pull_capabilities(payload[_IFINDEX + 4 :])
-        )
+        try:
+            capabilities = _pull_capabilities(payload[_IFINDEX + 4 :])
+        except WireError:
+            capabilities = None  # raised again below, with its place in the whole payload
+        if capabilities is not None:
+            return Device(_unpack_u32(payload, _IFINDEX)[0], capabilities)
     _check_command(payload)
     ifindex = None
     rest = []
@@ -293,11 +298,15 @@ def pull_queue(message: Message) -> Queue:
         raise WireError(f"netdev: command {command} in place of queue-get")
     number: dict[int, int] = {}
     xsk = False
+    unknown = []
     for attribute in pull_attributes(message.payload, GENL_HDRLEN):
-        if attribute.type in _QUEUE_NUMBERS:
-            name = QUEUE_NAMES[attribute.type]
-            number[attribute.type] = pull_number(U32, attribute, name)
-        xsk = xsk or attribute.type == QueueAttr.XSK
+        kind = attribute.type
+        if kind in _QUEUE_NUMBERS and kind not in number:
+            number[kind] = pull_number(U32, attribute, QUEUE_NAMES[kind])
+        elif kind == QueueAttr.XSK and not xsk:
+            xsk = True
+        elif kind not in _QUEUE_OTHERS:
+            unknown.append(attribute)
     for needed in (QueueAttr.IFINDEX, QueueAttr.TYPE, QueueAttr.ID):
         if needed not in number:
             raise WireError(f"netdev queue-get: a reply without {QUEUE_NAMES[needed]}")
@@ -307,9 +316,11 @@ def pull_queue(message: Message) -> Queue:
         number[QueueAttr.ID],
         number.get(QueueAttr.NAPI_ID),
         xsk,
+        tuple(unknown),
     )
 
 
 _QUEUE_NUMBERS: Final = frozenset(
     {QueueAttr.ID, QueueAttr.IFINDEX, QueueAttr.TYPE, QueueAttr.NAPI_ID}
 )
+_QUEUE_OTHERS: Final = frozenset({QueueAttr.DMABUF, QueueAttr.IO_URING, QueueAttr.LEASE})

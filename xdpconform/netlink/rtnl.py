@@ -118,8 +118,10 @@ def pull_link(message: Message) -> Link:
     Raises:
         WireError: bytes out of format, another message, or no name.
     """
-    if message.type != RTM_NEWLINK or len(message.payload) < IFINFOMSG.size:
+    if message.type != RTM_NEWLINK:
         raise WireError(f"rtnetlink: message type {message.type} in place of RTM_NEWLINK")
+    if len(message.payload) < IFINFOMSG.size:
+        raise WireError(f"ifinfomsg: {len(message.payload)} bytes, {IFINFOMSG.size} needed")
     _family, link_type, ifindex, flags, _change = IFINFOMSG.unpack_from(message.payload)
     found: dict[int, Attribute] = {}
     for attribute in pull_attributes(message.payload, IFINFOMSG.size):

@@ -157,8 +157,11 @@ class Transaction:
                 attribute = f"byte {status.extack.offset}"
         if status.extack.missing_type is not None:
             kind = status.extack.missing_type
-            missing = names.get(kind, f"attribute {kind}")
-            if status.extack.missing_nest is not None:
-                nest = attribute_at(self.data, status.extack.missing_nest, self.request.header)
-                missing += f" of the nest {names.get(nest or 0, nest)}"
+            place = status.extack.missing_nest
+            if place is None:
+                missing = names.get(kind, str(kind))
+            else:  # `names` are the top level's, the number is the nest's
+                nest = attribute_at(self.data, place, self.request.header)
+                where = f"at byte {place}" if nest is None else names.get(nest, str(nest))
+                missing = f"{kind} of the nest {where}"
         return KernelError(status.errno, status.extack, self.request.what, attribute, missing)

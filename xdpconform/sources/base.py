@@ -11,7 +11,14 @@ from __future__ import annotations
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
-from xdpconform.errors import DumpInterrupted, Overrun, ReplyTruncated, SourceError, Timeout
+from xdpconform.errors import (
+    DumpInterrupted,
+    Overrun,
+    ReplyTruncated,
+    SourceError,
+    Timeout,
+    WireError,
+)
 from xdpconform.netlink.transaction import Request, Transaction
 from xdpconform.netlink.wire import Message
 
@@ -117,6 +124,9 @@ class Client:
                 if not tries_left:
                     raise SourceError(f"{error}; gave up after {TRIES} tries") from error
                 self.channel.reset(larger=isinstance(error, ReplyTruncated))
+            except (Timeout, WireError):
+                self.channel.reset()  # a dump left half read keeps the socket busy (EBUSY)
+                raise
         raise AssertionError  # the loop returns or raises
 
     def _ask(self, request: Request, timeout: float) -> list[Message]:
@@ -134,7 +144,8 @@ class Client:
                     raise _timeout(transaction, timeout) from error
                 if replies is not None and sender == 0:
                     replies.append(data)
-                transaction.receive(data, sender)
+                if not transaction.receive(data, sender) and monotonic() > deadline:
+                    raise _timeout(transaction, timeout)
         finally:
             if replies is not None and self.trace is not None:
                 self.trace.append(

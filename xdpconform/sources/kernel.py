@@ -38,6 +38,7 @@ SOCKET_BUFFER: Final = 1 << 20
 
 SIOCETHTOOL: Final = 0x8946  # include/uapi/linux/sockios.h
 ETHTOOL_GDRVINFO: Final = 0x3  # include/uapi/linux/ethtool.h
+IFNAMSIZ: Final = 16  # include/uapi/linux/if.h
 DRVINFO_SIZE: Final = 196  # sizeof(struct ethtool_drvinfo)
 SYSFS_FILE_LIMIT: Final = 4096
 
@@ -222,6 +223,8 @@ class Kernel:
 
 
 def _drvinfo(ifname: bytes) -> bytes:
+    if len(ifname) >= IFNAMSIZ:
+        raise SourceError(f"ETHTOOL_GDRVINFO: a name of {len(ifname)} bytes is no kernel name")
     info = array("B", bytes(DRVINFO_SIZE))
     pack_into("=I", info, 0, ETHTOOL_GDRVINFO)
     address, _length = info.buffer_info()

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import threading
+from errno import EPERM
+from stat import S_ISREG
 from typing import Final
 
 from xdpconform.errors import SourceError
@@ -38,8 +40,15 @@ def namespace_path(netns: str) -> str:
         SourceError: there is none; lists the names there are.
     """
     path = netns if "/" in netns else f"{RUN_NETNS}/{netns}"
-    if "\0" not in path and netns not in ("", ".", "..") and os.path.isfile(path):
-        return path
+    try:
+        if netns not in ("", ".", "..") and S_ISREG(os.stat(path).st_mode):
+            return path
+    except PermissionError as error:
+        raise SourceError(
+            f"cannot look at the network namespace {path}: {error.strerror}; it needs root"
+        ) from error
+    except (OSError, ValueError):
+        pass  # there is none, or the name cannot be one
     try:
         names = ", ".join(sorted(os.listdir(RUN_NETNS))) or "none"
     except OSError:
@@ -88,9 +97,9 @@ def enter(path: str) -> None:
     def call(name: str, *args: object) -> None:
         if getattr(libc, name)(*args):
             code = ctypes.get_errno()
+            hint = "; it needs root (CAP_SYS_ADMIN)" if code == EPERM else ""
             raise SourceError(
-                f"cannot enter the network namespace {path}: {name}: {os.strerror(code)};"
-                " it needs root (CAP_SYS_ADMIN)"
+                f"cannot enter the network namespace {path}: {name}: {os.strerror(code)}{hint}"
             )
 
     try:
