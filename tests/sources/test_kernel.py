@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
 import signal
@@ -609,22 +610,22 @@ def test_descriptors_closed_when_opening_fails(
     def fail(*_arguments: object) -> None:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
-    kept: list[socket.socket] = []  # so that only close() closes them
+    kept: list[_socket.socket] = []  # so that only close() closes them
 
-    class Broken(socket.socket):
+    class Broken(_socket.socket):
         def __init__(self, *arguments: int) -> None:
             super().__init__(*arguments)
             kept.append(self)
 
-    class NotOpened(socket.socket):
+    class NotOpened(_socket.socket):
         __init__ = fail
 
     kernel = Kernel(namespace.name if inside else None)
     if method == "__init__":
-        monkeypatch.setattr(socket, "socket", NotOpened)
+        monkeypatch.setattr(_socket, "socket", NotOpened)
     else:
         monkeypatch.setattr(Broken, method, fail)
-        monkeypatch.setattr(socket, "socket", Broken)
+        monkeypatch.setattr(_socket, "socket", Broken)
 
     with pytest.raises(SourceError) as caught:
         kernel.open(NETLINK_GENERIC)
@@ -641,7 +642,7 @@ def test_descriptors_closed_when_reset_fails(monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
 
     with monkeypatch.context() as patched:
-        patched.setattr(socket, "socket", fail)
+        patched.setattr(_socket, "socket", fail)
         with pytest.raises(SourceError, match=r"^cannot open a netlink socket: Too many open"):
             channel.reset()
     with pytest.raises(SourceError, match=r"^the netlink channel is closed$"):

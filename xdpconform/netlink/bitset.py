@@ -11,9 +11,8 @@ The kernel sends names unless the request's header asks for compact bit sets.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from xdpconform.errors import WireError
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
     U32,
     Attribute,
@@ -21,6 +20,10 @@ from xdpconform.netlink.wire import (
     pull_number,
     pull_string,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 ETHTOOL_A_BITSET_NOMASK: Final = 1
 ETHTOOL_A_BITSET_SIZE: Final = 2

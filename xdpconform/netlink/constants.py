@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 # include/uapi/linux/netlink.h: protocols
 NETLINK_ROUTE: Final = 0

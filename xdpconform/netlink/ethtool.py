@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from enum import IntEnum
 from struct import unpack
-from typing import Final, NamedTuple
 
 from xdpconform.errors import WireError
 from xdpconform.netlink.bitset import Bitset, pull_bitset
 from xdpconform.netlink.genl import GENL_HDRLEN, Family
 from xdpconform.netlink.transaction import Request
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
     U8,
     U32,
@@ -29,6 +29,10 @@ from xdpconform.netlink.wire import (
     push_genlmsghdr,
     push_u32,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 FAMILY_NAME: Final = "ethtool"  # ETHTOOL_GENL_NAME
 VERSION: Final = 1  # ETHTOOL_GENL_VERSION

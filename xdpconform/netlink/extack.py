@@ -13,8 +13,6 @@ they found no room. NLM_F_CAPPED is set on every plain acknowledgement.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from xdpconform.errors import WireError
 from xdpconform.netlink.constants import (
     NLM_F_ACK_TLVS,
@@ -27,6 +25,7 @@ from xdpconform.netlink.constants import (
     NLMSGERR_ATTR_OFFS,
     NLMSGERR_ATTR_POLICY,
 )
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
     NLMSG_HDRLEN,
     NLMSGHDR,

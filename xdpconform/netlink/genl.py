@@ -7,10 +7,9 @@ never by its release: distributions backport.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from xdpconform.errors import WireError
 from xdpconform.netlink.transaction import Request
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
     U16,
     U32,
@@ -23,6 +22,10 @@ from xdpconform.netlink.wire import (
     push_genlmsghdr,
     push_string,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 GENL_ID_CTRL: Final = 0x10
 GENL_HDRLEN: Final = 4

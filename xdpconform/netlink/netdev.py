@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import Final, NamedTuple
+from struct import Struct
 
 from xdpconform.errors import WireError
 from xdpconform.netlink.constants import NLM_F_DUMP
 from xdpconform.netlink.genl import GENL_HDRLEN, Family
 from xdpconform.netlink.transaction import Request
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
+    NLATTR,
     U32,
     U64,
     Attribute,
@@ -26,6 +28,11 @@ from xdpconform.netlink.wire import (
     push_genlmsghdr,
     push_u32,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Final
 
 FAMILY_NAME: Final = "netdev"  # NETDEV_FAMILY_NAME
 MGMT_GROUP: Final = "mgmt"  # NETDEV_MCGRP_MGMT
@@ -191,12 +198,12 @@ DEV_NAMES: Final = {attr.value: flag_name(attr) for attr in DevAttr}  # type: ig
 QUEUE_NAMES: Final = {attr.value: flag_name(attr) for attr in QueueAttr}  # type: ignore[arg-type]
 
 _DEV_GET = push_genlmsghdr(Command.DEV_GET, 1)
-_IFINDEX = 4 + GENL_HDRLEN
+_DEV_GET_IFINDEX = _DEV_GET + NLATTR.pack(8, DevAttr.IFINDEX)
 
 
 def dev_get(family: Family, ifindex: int) -> Request:
     """Ask for one device."""
-    payload = _DEV_GET + push_u32(DevAttr.IFINDEX, ifindex)
+    payload = _DEV_GET_IFINDEX + U32.pack(ifindex)
     return Request("netdev dev-get", family.id, payload, names=DEV_NAMES)
 
 
@@ -228,18 +235,45 @@ def pull_device(message: Message) -> Device:
     Raises:
         WireError: bytes out of format, another command, or an attribute of the wrong width.
     """
-    payload = message.payload
-    # The kernel puts ifindex first (netdev_nl_dev_fill); what follows repeats from device to
-    # device, so that one decoding serves them all.
-    if payload[4:_IFINDEX] == b"\x08\x00\x01\x00" and len(payload) >= _IFINDEX + 4:
-        _check_command(payload)
-        try:
-            capabilities = _pull_capabilities(payload[_IFINDEX + 4 :])
-        except WireError:
-            capabilities = None  # raised again below, with its place in the whole payload
-        if capabilities is not None:
-            return Device(_unpack_u32(payload, _IFINDEX)[0], capabilities)
-    _check_command(payload)
+    return pull_devices((message.payload,))[0]
+
+
+def pull_devices(payloads: Iterable[bytes]) -> list[Device]:
+    """Decode the payloads of many replies to dev-get; see `pull_device`.
+
+    The kernel puts ifindex first (netdev_nl_dev_fill), and what follows repeats from device to
+    device: one decoding serves them all.
+    """
+    devices = []
+    length = -1
+    head = tail = None
+    for payload in payloads:
+        if len(payload) != length:
+            length = len(payload)
+            unpack = _shape(length)
+        start, ifindex, rest = unpack(payload)
+        if rest != tail or start != head:
+            if start not in _HEADS:
+                devices.append(_pull_device(payload))
+                continue
+            capabilities = _pull_capabilities(rest)
+            head, tail = start, rest
+        devices.append(_new(Device, (ifindex, capabilities)))
+    return devices
+
+
+@lru_cache(maxsize=64)
+def _shape(length: int) -> Callable[[bytes], tuple[bytes, int, bytes]]:
+    """Splits a payload of this length into its head, ifindex and the rest."""
+    if length < _HEAD_SIZE:
+        return lambda payload: (b"", 0, payload)
+    return Struct(f"=8sI{length - _HEAD_SIZE}s").unpack
+
+
+def _pull_device(payload: bytes) -> Device:
+    command, _version = pull_genlmsghdr(payload)
+    if command not in _DEVICE_COMMANDS:
+        raise WireError(f"netdev: command {command} in place of dev-get or its notifications")
     ifindex = None
     rest = []
     for attribute in pull_attributes(payload, GENL_HDRLEN):
@@ -250,41 +284,44 @@ def pull_device(message: Message) -> Device:
     return Device(ifindex, _capabilities(rest))
 
 
-_unpack_u32 = U32.unpack_from
-
-
-def _check_command(payload: bytes) -> None:
-    command, _version = pull_genlmsghdr(payload)
-    if command not in _DEVICE_COMMANDS:
-        raise WireError(f"netdev: command {command} in place of dev-get or its notifications")
-
-
 _DEVICE_COMMANDS: Final = frozenset(
     {Command.DEV_GET, Command.DEV_ADD_NTF, Command.DEV_DEL_NTF, Command.DEV_CHANGE_NTF}
 )
+# struct genlmsghdr and ifindex's struct nlattr, as the kernel writes them.
+_HEADS: Final = frozenset(
+    push_genlmsghdr(command, 1) + NLATTR.pack(8, DevAttr.IFINDEX) for command in _DEVICE_COMMANDS
+)
+_HEAD_SIZE: Final = 12  # with ifindex itself
+_new = tuple.__new__
 
 
 @lru_cache(maxsize=1024)
 def _pull_capabilities(attributes: bytes) -> Capabilities:
-    return _capabilities(pull_attributes(attributes))
+    # Behind as many bytes as stood before, so that an error counts from the payload's start.
+    return _capabilities(pull_attributes(bytes(_HEAD_SIZE) + attributes, _HEAD_SIZE))
 
 
 def _capabilities(attributes: list[Attribute]) -> Capabilities:
-    features = rx_metadata = xsk = zc_max_segs = None
+    found: dict[int, Any] = {}
     unknown = []
     for attribute in attributes:
         kind = attribute.type
-        if kind == DevAttr.XDP_FEATURES and features is None:
-            features = XdpAct(pull_number(U64, attribute, "xdp-features"))
-        elif kind == DevAttr.XDP_RX_METADATA_FEATURES and rx_metadata is None:
-            rx_metadata = XdpRxMetadata(pull_number(U64, attribute, "xdp-rx-metadata-features"))
-        elif kind == DevAttr.XSK_FEATURES and xsk is None:
-            xsk = XskFlags(pull_number(U64, attribute, "xsk-features"))
-        elif kind == DevAttr.XDP_ZC_MAX_SEGS and zc_max_segs is None:
-            zc_max_segs = pull_number(U32, attribute, "xdp-zc-max-segs")
-        elif kind != DevAttr.PAD:
+        if kind in _CLAIMS and kind not in found:
+            name, width, meaning = _CLAIMS[kind]
+            found[kind] = meaning(pull_number(width, attribute, name))
+        elif kind != _PAD:
             unknown.append(attribute)
+    features, rx_metadata, xsk, zc_max_segs = map(found.get, _CLAIMS)
     return Capabilities(features, rx_metadata, xsk, zc_max_segs, tuple(unknown))
+
+
+_PAD: Final = DevAttr.PAD.value
+_CLAIMS: Final = {  # in the order of the fields of Capabilities
+    DevAttr.XDP_FEATURES.value: ("xdp-features", U64, XdpAct),
+    DevAttr.XDP_RX_METADATA_FEATURES.value: ("xdp-rx-metadata-features", U64, XdpRxMetadata),
+    DevAttr.XSK_FEATURES.value: ("xsk-features", U64, XskFlags),
+    DevAttr.XDP_ZC_MAX_SEGS.value: ("xdp-zc-max-segs", U32, int),
+}
 
 
 def pull_queue(message: Message) -> Queue:

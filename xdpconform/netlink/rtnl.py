@@ -9,11 +9,11 @@ a private network namespace.
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final, NamedTuple
 
 from xdpconform.errors import WireError
 from xdpconform.netlink.constants import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL
 from xdpconform.netlink.transaction import Request
+from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
     U8,
     U32,
@@ -26,6 +26,10 @@ from xdpconform.netlink.wire import (
     push_string,
     push_u32,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 RTM_NEWLINK: Final = 16
 RTM_DELLINK: Final = 17

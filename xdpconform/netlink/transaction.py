@@ -18,8 +18,6 @@ Rules, and where the kernel sets them (net/netlink/af_netlink.c, net/netlink/gen
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from xdpconform.errors import DumpInterrupted, KernelError, Overrun, WireError
 from xdpconform.netlink.constants import (
     NLM_F_ACK,
@@ -34,7 +32,8 @@ from xdpconform.netlink.constants import (
     NLMSG_OVERRUN,
 )
 from xdpconform.netlink.extack import Status, attribute_at, pull_status
-from xdpconform.netlink.wire import Message, pull_messages, push_message
+from xdpconform.netlink.tuples import NamedTuple
+from xdpconform.netlink.wire import Message, Run, pull_runs, push_message
 
 
 class Request(NamedTuple):
@@ -60,14 +59,14 @@ class Request(NamedTuple):
 
 
 class Transaction:
-    """The state of one exchange. `messages` holds the replies so far."""
+    """The state of one exchange."""
 
     __slots__ = (
         "_interrupted",
+        "_runs",
         "_status",
         "complete",
         "data",
-        "messages",
         "port_id",
         "refused",
         "request",
@@ -79,13 +78,12 @@ class Transaction:
         self.request = request
         self.sequence = sequence
         self.port_id = port_id
-        self.data = push_message(
-            Message(request.type, request.flags | NLM_F_REQUEST, sequence, port_id, request.payload)
-        )
-        self.messages: list[Message] = []
+        flags = request.flags | NLM_F_REQUEST
+        self.data = push_message((request.type, flags, sequence, port_id, request.payload))
         self.complete = False
         self.stale = 0
         self.refused = 0
+        self._runs: list[Run] = []
         self._interrupted = False
         self._status: Status | None = None
 
@@ -103,35 +101,54 @@ class Transaction:
         if sender != 0:
             self.refused += 1
             return self.complete
-        for message in pull_messages(datagram):
-            if (
-                self.complete
-                or message.sequence != self.sequence
-                or message.port_id != self.port_id
-            ):
-                self.stale += 1
-            else:
-                self._take(message)
+        for run in pull_runs(datagram):
+            count = len(run.payloads)
+            if not self.complete and self.sequence == run.sequence and self.port_id == run.port_id:
+                count -= self._take(run)
+            self.stale += count
         return self.complete
 
-    def _take(self, message: Message) -> None:
-        if message.flags & NLM_F_DUMP_INTR and self.request.dump:
+    def _take(self, run: Run) -> int:
+        """Take messages, and say how many: those behind the end are stale."""
+        kind = run.type
+        dump = self.request.dump
+        if run.flags & NLM_F_DUMP_INTR and dump:
             self._interrupted = True
-        kind = message.type
-        if kind >= NLMSG_MIN_TYPE:
-            self.messages.append(message)
-            if not (self.request.dump or message.flags & NLM_F_MULTI):
-                self.complete = not self.request.flags & NLM_F_ACK
-        elif kind in (NLMSG_ERROR, NLMSG_DONE):
-            self._status = pull_status(message)
+        if kind in (NLMSG_ERROR, NLMSG_DONE):
+            self._status = pull_status(run.messages()[0])
             self.complete = True
+            return 1
+        if kind >= NLMSG_MIN_TYPE:
+            if not (dump or run.flags & NLM_F_MULTI or self.request.flags & NLM_F_ACK):
+                self.complete = True
+                del run.payloads[1:]
+            self._runs.append(run)
         elif kind == NLMSG_OVERRUN:
             raise Overrun(f"{self.request.what}: the kernel lost data (NLMSG_OVERRUN)")
         elif kind != NLMSG_NOOP:
             raise WireError(f"{self.request.what}: control message type {kind} is not known")
+        return len(run.payloads)
+
+    @property
+    def messages(self) -> list[Message]:
+        """The replies so far."""
+        messages = []
+        for run in self._runs:
+            messages += run.messages()
+        return messages
+
+    @property
+    def payloads(self) -> list[bytes]:
+        """The replies so far without their headers: all that a large dump needs to keep."""
+        return [payload for run in self._runs for payload in run.payloads]
 
     def result(self) -> list[Message]:
-        """The replies.
+        """The replies; raises as `check`."""
+        self.check()
+        return self.messages
+
+    def check(self) -> None:
+        """Whether the exchange came to a good end.
 
         Raises:
             KernelError: the kernel refused the request.
@@ -144,7 +161,6 @@ class Transaction:
             raise self._error(self._status)
         if self._interrupted:
             raise DumpInterrupted(f"{self.request.what}: it changed while it was dumped")
-        return self.messages
 
     def _error(self, status: Status) -> KernelError:
         names = self.request.names

@@ -7,11 +7,11 @@ value or raises `WireError`; it never reads past the end and never loops without
 
 from __future__ import annotations
 
-from struct import Struct
-from typing import NamedTuple
+from struct import Struct, iter_unpack
 
 from xdpconform.errors import WireError
 from xdpconform.netlink.constants import NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_TYPE_MASK
+from xdpconform.netlink.tuples import NamedTuple
 
 NLMSGHDR = Struct("=IHHII")  # nlmsg_len, nlmsg_type, nlmsg_flags, nlmsg_seq, nlmsg_pid
 NLATTR = Struct("=HH")  # nla_len, nla_type
@@ -35,6 +35,21 @@ class Message(NamedTuple):
     payload: bytes
 
 
+class Run(NamedTuple):
+    """Messages one after another whose headers are equal: most of a dump is one run."""
+
+    type: int
+    flags: int
+    sequence: int
+    port_id: int
+    payloads: list[bytes]
+
+    def messages(self) -> list[Message]:
+        """They one by one."""
+        kind, flags, sequence, port_id, payloads = self
+        return [Message(kind, flags, sequence, port_id, payload) for payload in payloads]
+
+
 class Attribute(NamedTuple):
     """One attribute, its two flag bits (NLA_F_NESTED, NLA_F_NET_BYTEORDER) masked off the type."""
 
@@ -55,7 +70,12 @@ def pull_messages(datagram: bytes) -> list[Message]:
     Raises:
         WireError: a header is cut, a length is below 16 or beyond the end, or bytes are left over.
     """
-    messages = []
+    return [message for run in pull_runs(datagram) for message in run.messages()]
+
+
+def pull_runs(datagram: bytes) -> list[Run]:
+    """Split a datagram into runs of messages with the same header; see `pull_messages`."""
+    runs = []
     offset = 0
     end = len(datagram)
     while offset < end:
@@ -72,17 +92,28 @@ def pull_messages(datagram: bytes) -> list[Message]:
             raise WireError(
                 f"nlmsghdr at byte {offset}: length {length} is beyond the {end - offset} left"
             )
-        payload = datagram[offset + NLMSG_HDRLEN : offset + length]
-        messages.append(Message(kind, flags, sequence, port_id, payload))
-        offset += (length + 3) & ~3
-    return messages
+        header = datagram[offset : offset + NLMSG_HDRLEN]
+        size = (length + 3) & ~3
+        payloads = [datagram[offset + NLMSG_HDRLEN : offset + length]]
+        offset += size
+        if datagram.startswith(header, offset):
+            rest = memoryview(datagram)[offset : offset + (end - offset) // size * size]
+            shape = f"{NLMSG_HDRLEN}s{length - NLMSG_HDRLEN}s{size - length}x"
+            for other, payload in iter_unpack(shape, rest):
+                if other != header:
+                    break
+                payloads.append(payload)
+            offset += size * (len(payloads) - 1)
+        runs.append(Run(kind, flags, sequence, port_id, payloads))
+    return runs
 
 
-def push_message(message: Message) -> bytes:
+def push_message(message: Message | tuple[int, int, int, int, bytes]) -> bytes:
     """Encode a message, padded to four bytes."""
-    length = NLMSG_HDRLEN + len(message.payload)
-    header = NLMSGHDR.pack(length, *message[:4])
-    return header + message.payload + bytes(align(length) - length)
+    kind, flags, sequence, port_id, payload = message
+    length = NLMSG_HDRLEN + len(payload)
+    header = NLMSGHDR.pack(length, kind, flags, sequence, port_id)
+    return header + payload + bytes(-length & 3)
 
 
 def pull_attributes(payload: bytes, offset: int = 0) -> list[Attribute]:

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
+import _socket  # as socket has it, without the enums that cost a third of ``xdpconform show``
 import errno
 import fcntl
 import os
 import select
-import socket
 from array import array
 from struct import pack, pack_into
 from time import monotonic
-from typing import Final
 
 from xdpconform.errors import Overrun, ReplyTruncated, SourceError, Timeout
 from xdpconform.netlink.constants import (
@@ -26,7 +25,7 @@ from xdpconform.sources.netns import namespace_path, run_in
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self, TypeVar
+    from typing import Final, Self, TypeVar
 
     T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class KernelChannel:
     def __init__(
         self,
         protocol: int,
-        within: Callable[[Callable[[], socket.socket]], socket.socket] | None = None,
+        within: Callable[[Callable[[], _socket.socket]], _socket.socket] | None = None,
         *,
         buffer: int = BUFFER,
         capped: bool = True,
@@ -67,7 +66,7 @@ class KernelChannel:
         self._buffer = buffer
         self._capped = capped
         self._groups: list[int] = []
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -77,7 +76,7 @@ class KernelChannel:
             sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
             if self._capped:
                 sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER)
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_RCVBUF, SOCKET_BUFFER)
             for group in self._groups:
                 sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)
             self.port_id = sock.getsockname()[0]
@@ -86,15 +85,15 @@ class KernelChannel:
             raise SourceError(f"netlink: {error.strerror}") from error
         self._socket = sock
 
-    def _open(self) -> socket.socket:
+    def _open(self) -> _socket.socket:
         try:
-            return socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, self.protocol
+            return _socket.socket(
+                _socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, self.protocol
             )
         except OSError as error:
             raise SourceError(f"cannot open a netlink socket: {error.strerror}") from error
 
-    def _live(self) -> socket.socket:
+    def _live(self) -> _socket.socket:
         if self._socket is None:
             raise SourceError("the netlink channel is closed")
         return self._socket
@@ -118,7 +117,7 @@ class KernelChannel:
         while True:
             try:
                 data, _ancillary, flags, address = sock.recvmsg(
-                    self._buffer, 0, socket.MSG_DONTWAIT
+                    self._buffer, 0, _socket.MSG_DONTWAIT
                 )
             except BlockingIOError:
                 self._wait(sock, deadline)
@@ -127,12 +126,12 @@ class KernelChannel:
                 if error.errno == errno.ENOBUFS:
                     raise Overrun("netlink: the kernel dropped messages (ENOBUFS)") from error
                 raise SourceError(f"netlink: cannot receive: {error.strerror}") from error
-            if flags & socket.MSG_TRUNC:
+            if flags & _socket.MSG_TRUNC:
                 raise ReplyTruncated(f"netlink: a reply is larger than {self._buffer} bytes")
             return Datagram(data, address[0])
 
     @staticmethod
-    def _wait(sock: socket.socket, deadline: float) -> None:
+    def _wait(sock: _socket.socket, deadline: float) -> None:
         poll = select.poll()
         poll.register(sock, select.POLLIN)
         left = deadline - monotonic()
@@ -228,13 +227,15 @@ def _drvinfo(ifname: bytes) -> bytes:
     info = array("B", bytes(DRVINFO_SIZE))
     pack_into("=I", info, 0, ETHTOOL_GDRVINFO)
     address, _length = info.buffer_info()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        try:
-            fcntl.ioctl(sock, SIOCETHTOOL, pack("16sP", ifname, address))  # struct ifreq's head
-        except OSError as error:
-            if error.errno in (errno.EOPNOTSUPP, errno.EPERM):
-                return b""
-            raise SourceError(f"ETHTOOL_GDRVINFO: {error.strerror}") from error
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        fcntl.ioctl(sock, SIOCETHTOOL, pack("16sP", ifname, address))  # struct ifreq's head
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EPERM):
+            return b""
+        raise SourceError(f"ETHTOOL_GDRVINFO: {error.strerror}") from error
+    finally:
+        sock.close()
     return info.tobytes()
 
 

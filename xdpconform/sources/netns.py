@@ -12,14 +12,13 @@ import os
 import threading
 from errno import EPERM
 from stat import S_ISREG
-from typing import Final
 
 from xdpconform.errors import SourceError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
+    from typing import Final, TypeVar
 
     T = TypeVar("T")
 
