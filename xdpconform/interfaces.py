@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 import re
 from fnmatch import fnmatchcase
-from typing import Final
 
 from xdpconform.errors import InputError, NoSuchInterface
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Final
 
     from xdpconform.netlink.rtnl import Link
 
@@ -25,7 +25,8 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:@+-]")
 
 def shown(text: str) -> str:
     """Text fit for a terminal or a log: whatever is not printable as an escape."""
-    clean = os.fsencode(text).decode("utf-8", "backslashreplace")
+    # Not os.fsencode: it knows ASCII only where the locale does.
+    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)
 
 
@@ -86,12 +87,12 @@ def select(patterns: Sequence[str], links: Sequence[Link]) -> list[Link]:
 def _matching(pattern: str, links: Sequence[Link]) -> list[Link]:
     if pattern == "all":
         return list(links)
-    if "/" not in pattern and any(c in pattern for c in "*?["):
-        return [link for link in links if fnmatchcase(link.name, pattern)]
     name = os.fsencode(pattern).decode("utf-8", "backslashreplace")
     named = [link for link in links if name == link.name or name in link.alt_names]
     if named:
         return named
+    if "/" not in name and any(c in name for c in "*?["):
+        return [link for link in links if fnmatchcase(link.name, name)]
     if re.fullmatch(r"[+-]?[0-9]+", pattern):
         number = int(pattern[:20])
         if not 1 <= number <= IFINDEX_MAX or len(pattern) > len(str(IFINDEX_MAX)) + 1:

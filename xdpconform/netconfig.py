@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The kernel selftests' way to name a NIC: NETIF, in the environment or in net.config.
 
-tools/testing/selftests/drivers/net/README.rst: the environment wins over the file.
+tools/testing/selftests/drivers/net/README.rst: the environment wins over the file. A kernel lab
+sets NETIF for everything it runs; only a run of our suites may act on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from xdpconform.errors import InputError
@@ -34,3 +36,25 @@ def netif(environment: Mapping[str, str], config: Path) -> list[str]:
         if equals and key.strip() == "NETIF" and value.strip():
             return [value.strip().strip("\"'")]
     return []
+
+
+def suites_folder() -> Path:
+    """Where the shipped suites are: ``xdpconform.suites``, in a checkout ``suites/``."""
+    spec = find_spec("xdpconform.suites")
+    if spec is not None and spec.submodule_search_locations:
+        return Path(spec.submodule_search_locations[0])
+    return Path(__file__).parent.parent / "suites"
+
+
+def about_suites(words: Iterable[str], folder: Path) -> bool:
+    """Whether pytest's words name the shipped suites, or the checkout that they stand in."""
+    suites = suites_folder().resolve()
+    checkout = () if suites.parent == Path(__file__).resolve().parent else (suites.parent,)
+    for word in words:
+        name = word.partition("::")[0]
+        path = (folder / name).resolve()
+        if f"{name}.".startswith("xdpconform.suites.") or path in (suites, *checkout):
+            return True
+        if suites in path.parents:
+            return True
+    return False

@@ -7,8 +7,6 @@ interpreter, and ``xdpconform show`` is meant to feel immediate (benchmarks/).
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
-
 from xdpconform.errors import XdpConformError
 from xdpconform.netlink.netdev import (
     Capabilities,
@@ -20,6 +18,11 @@ from xdpconform.netlink.netdev import (
     flag_name,
 )
 from xdpconform.netlink.rtnl import Link
+from xdpconform.netlink.tuples import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = [
     "ATTACHED",
@@ -109,6 +112,7 @@ class Peer(NamedTuple):
     """Like `Link.xdp`."""
     gro: bool | None
     tx_queues: int
+    up: bool = True
 
 
 class Answer(NamedTuple):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 from struct import Struct
-from typing import Final, TypeVar
 
 from xdpconform.errors import KernelError, NoSuchInterface, SourceError, WireError, XdpConformError
 from xdpconform.interfaces import safe_id
@@ -23,7 +22,7 @@ from xdpconform.sources.base import Client, Exchange
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Self
+    from typing import Final, Self, TypeVar
 
     from xdpconform.netlink.genl import Family
     from xdpconform.netlink.netdev import Capabilities, Device
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from xdpconform.netlink.wire import Message
     from xdpconform.sources.base import Source
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 NO_FAMILY: Final = (
     "this kernel has no netdev family (CONFIG_NET, Linux 6.3 or later): what the NIC claims is"
@@ -58,6 +57,7 @@ SYSFS: Final = (
     "device/physfn",
     "phys_port_name",
     "bonding/mode",
+    "bonding/xmit_hash_policy",
     "queues/",
 )
 _FEW_SYSFS: Final = ("device/driver", "queues/")
@@ -95,7 +95,8 @@ class Inspector:
         """A generic netlink family; None where the kernel has none of this name."""
         if name not in self._families:
             try:
-                self._families[name] = genl.pull_family(self._generic.ask(genl.getfamily(name))[0])
+                request = genl.getfamily(name)
+                self._families[name] = genl.pull_family(_one(self._generic.ask(request), request))
             except KernelError as error:
                 if error.errno != errno.ENOENT:
                     raise
@@ -127,7 +128,8 @@ class Inspector:
         family = self.family(netdev.FAMILY_NAME)
         if family is None:
             raise SourceError(NO_FAMILY)
-        answer = self.ask(netdev.dev_get(family, link.ifindex), _one_device)
+        request = netdev.dev_get(family, link.ifindex)
+        answer = self.ask(request, lambda replies: netdev.pull_device(_one(replies, request)))
         if answer.errno == errno.ENODEV:
             raise NoSuchInterface(f"interface {link.name} vanished while it was asked (ENODEV)")
         return answer
@@ -201,8 +203,11 @@ class Inspector:
         family = self.family(ethtool.FAMILY_NAME)
         if family is None:
             return None
+        question = request(family, link.ifindex)
         try:
-            return pull(self._generic.ask(request(family, link.ifindex))[0])
+            return pull(_one(self._generic.ask(question), question))
+        except WireError:
+            return None  # known as little as with EOPNOTSUPP
         except KernelError as error:
             if error.errno == errno.ENODEV:
                 raise NoSuchInterface(
@@ -269,6 +274,7 @@ class Inspector:
                     xdp=other.xdp,
                     gro=None if features is None else "rx-gro" in features,
                     tx_queues=sum(name.startswith("tx-") for name in names),
+                    up=other.up,
                 )
         return None
 
@@ -276,14 +282,15 @@ class Inspector:
         ports = [other for other in self.links() if other.master == link.ifindex]
         if link.kind != "bond" or self.family(netdev.FAMILY_NAME) is None:
             return None
-        devices = (self.device(port).value for port in ports)
-        return tuple(d.capabilities for d in devices if isinstance(d, netdev.Device))
+        devices = [self.device(port).value for port in ports]
+        known = [d.capabilities for d in devices if isinstance(d, netdev.Device)]
+        return tuple(known) if len(known) == len(ports) else None
 
 
-def _one_device(messages: list[Message]) -> Device:
+def _one(messages: list[Message], request: Request) -> Message:
     if len(messages) != 1:
-        raise WireError(f"netdev dev-get: {len(messages)} replies in place of one")
-    return netdev.pull_device(messages[0])
+        raise WireError(f"{request.what}: {len(messages)} replies in place of one")
+    return messages[0]
 
 
 def _by_ifindex(messages: list[Message]) -> dict[int | None, list[tuple[Message, Device]]]:

@@ -45,7 +45,8 @@ def life(nic: Nic) -> Finding:
         observed=f"dev-add-ntf of {_indexes(added)}, dev-del-ntf of {_indexes(gone)}",
         evidence=evidence(answer),
     )
-    if len(added) != _PAIR or sorted(map(_index, added)) != sorted(map(_index, gone)):
+    indexes = sorted(map(_index, added))
+    if [len(indexes), len({*indexes})] != [_PAIR] * 2 or indexes != sorted(map(_index, gone)):
         reason = "a listener's picture of the devices is not the kernel's"
         return base._replace(outcome=Outcome.FAIL, kind=Kind.MISMATCH, reason=reason)
     if any(device.capabilities.features is None for device in [*added, *gone]):

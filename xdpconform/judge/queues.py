@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 
-from xdpconform.errors import KernelError, errno_name
+from xdpconform.errors import KernelError, WireError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence
 from xdpconform.netlink.netdev import Queue, QueueType
 from xdpconform.nic import Answer, Nic
@@ -20,7 +20,7 @@ def _listed(nic: Nic) -> tuple[Answer, list[Queue]] | Finding:
     if not isinstance(answer.value, list):
         return Finding(
             Outcome.FAIL,
-            Kind.MALFORMED,
+            Kind.MALFORMED if isinstance(answer.error, WireError) else Kind.MISMATCH,
             expected="a list of queues",
             observed=str(answer.error),
             reason="queue-get is not answered as specified",

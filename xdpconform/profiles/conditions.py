@@ -46,12 +46,18 @@ def _peer_gro(nic: Nic) -> Fact:
     return nic.peer.gro if nic.peer else None
 
 
+def _peer_up(nic: Nic) -> Fact:
+    return nic.peer.up if nic.peer else None
+
+
 def _peer_xdp(nic: Nic) -> Fact:
     return nic.peer.xdp if nic.peer else None
 
 
 def _peer_queues_fit(nic: Nic) -> Fact:
-    return nic.peer.tx_queues <= nic.queues.receive if nic.peer else None
+    if not nic.peer or not nic.peer.tx_queues or not nic.queues.receive:
+        return None  # every device has a queue: 0 is none seen
+    return nic.peer.tx_queues <= nic.queues.receive
 
 
 def _feature(nic: Nic) -> Fact:
@@ -63,6 +69,10 @@ def _has_ports(nic: Nic) -> Fact:
 
 
 FACTS: Final[dict[str, tuple[str, Callable[[Nic], Fact]]]] = {
+    "bond-hash-policy": (
+        "a bond's transmit hash policy, as bonding/xmit_hash_policy in sysfs has it",
+        lambda nic: (nic.sysfs.get("bonding/xmit_hash_policy") or "").partition(" ")[0] or None,
+    ),
     "bond-mode": (
         "a bond's mode, as bonding/mode in sysfs has it",
         lambda nic: (nic.sysfs.get("bonding/mode") or "").partition(" ")[0] or None,
@@ -86,6 +96,7 @@ FACTS: Final[dict[str, tuple[str, Callable[[Nic], Fact]]]] = {
         "true while a veth's peer has no more transmit queues than it has receive queues",
         _peer_queues_fit,
     ),
+    "peer-up": ("true while a veth's peer is up", _peer_up),
     "peer-xdp": ("a veth's peer's program: none, native, generic", _peer_xdp),
     "phys-port-name": (
         "phys_port_name in sysfs, or none; a representor's is like pf0vf1",
@@ -109,6 +120,7 @@ _BOOLEAN: Final = frozenset(
         "has-ports",
         "peer-gro",
         "peer-queues-fit",
+        "peer-up",
         "up",
         "vf",
     }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from glob import escape
 
 from xdpconform.errors import SourceError
 from xdpconform.interfaces import safe_id
@@ -36,7 +37,7 @@ def draft(nic: Nic) -> str:
         "# source, and give the line in `source`.",
         "schema = 1",
         f"name = {_quoted(name)}",
-        f"driver = [{_quoted(driver)}]",
+        f"driver = [{_quoted(escape(driver))}]",
         f"note = {_quoted(f'drafted on kernel {nic.identity.kernel} in state {nic.state}')}",
     ]
     for names in FLAGS.values():
@@ -50,10 +51,11 @@ def draft(nic: Nic) -> str:
                 f'states = ["{nic.state}"]',
                 'basis = "seen"',
             ]
-    if capabilities.zc_max_segs:
+    if capabilities.zero_copy.available and capabilities.zc_max_segs:
         lines += ["", "[[zc-max-segs]]", f"exactly = {capabilities.zc_max_segs}", 'basis = "seen"']
     return "\n".join(lines) + "\n"
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text).replace("\x7f", "\\u007f")  # a TOML basic string takes JSON's escapes
+    # A TOML basic string takes JSON's escapes, but for surrogates and with DEL as one.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,7 +8,6 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -36,18 +35,19 @@ SHIPPED: Final = Path(__file__).parent
 SIZE_LIMIT: Final = 1 << 18
 """Bytes of a profile file; one of every driver's is below 20,000."""
 
-_FIELDS: Final = sorted(
-    {
-        field.encode_name
-        for struct in (Profile, Variant, ClaimRule, SegmentsRule, Computed, Waiver)
-        for field in msgspec.structs.fields(struct)
-    }
-)
 _ARRAYS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim": ClaimRule,
     "zc-max-segs": SegmentsRule,
     "variant": Variant,
     "waiver": Waiver,
+}
+_WORDS: Final[dict[str, Sequence[str]]] = {
+    **{key: [flag.value for flag in Flag] for key in ("flags", "without")},
+    "need": [need.value for need in Need],
+    "states": [state.value for state in State],
+    "undecided": ["blocked", "optional"],
+    "basis": ["read", "seen", "inferred"],
+    "all-of": ["ports"],
 }
 
 
@@ -80,7 +80,7 @@ def load(path: Path) -> LoadedProfile:
         base = _base(profile.extends, name, data)
         profile = _extended(base.profile, profile)
         digest.update(base.digest.encode())
-        problems = list(_contradictions(profile))
+        problems = list(_contradictions(profile, whole=True))
         if problems:
             raise ProfileError(name, problems)
     return LoadedProfile(profile, name, f"sha256:{digest.hexdigest()}")
@@ -130,22 +130,24 @@ def decode(data: bytes, name: str) -> Profile:
         raise ProfileError(name, [f"line {line}: not UTF-8 text"]) from error
     try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise ProfileError(name, [f"not TOML: {error}"]) from error
     problems = list(_problems(table, text))
     if problems:
         raise ProfileError(name, problems)
     profile = msgspec.convert(table, Profile)
-    problems = list(_contradictions(profile))
+    problems = list(_contradictions(profile, whole=profile.extends is None))
     if problems:
         raise ProfileError(name, problems)
     return profile
 
 
 def _problems(table: dict[str, Any], text: str) -> Iterator[str]:
-    if table.get("schema") != FORMAT:
-        found = table.get("schema", "none")
-        yield f"schema: {FORMAT} expected, found {found!r}; this version reads no other"
+    found = table.get("schema", "none")
+    if found != FORMAT:
+        known = isinstance(found, str) or found in range(1000)
+        word = repr(found)[:40] if known else type(found).__name__
+        yield f"schema: {FORMAT} expected, found {word}; this version reads no other"
         return
     shallow: dict[str, Any] = dict(table)
     for key, struct in _ARRAYS.items():
@@ -168,20 +170,21 @@ def _convert(value: Any, struct: type[msgspec.Struct], text: str, place: str) ->
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         place = (place + path.rstrip("`")).lstrip(".") or place
-        return f"{_line(text, place)}{place or 'top level'}: {message}{_nearest(message)}"
+        return f"{_line(text, place)}{place or 'top level'}: {message}{_nearest(message, place)}"
     return None
 
 
-def _nearest(message: str) -> str:
+def _nearest(message: str, place: str) -> str:
+    keys = re.findall(r"[A-Za-z-]+", place)
     unknown = re.search(r"unknown field `([^`]{1,80})`", message)
     if unknown:
-        return _did_you_mean(unknown[1], _FIELDS)
+        structs: dict[str, type[msgspec.Struct]] = {**_ARRAYS, "computed": Computed}
+        struct = structs[keys[-1]] if keys else Profile
+        return _did_you_mean(
+            unknown[1], sorted(field.encode_name for field in msgspec.structs.fields(struct))
+        )
     invalid = re.search(r"enum value '([^']{1,80})'", message)
-    if invalid:
-        enums: tuple[type[Enum], ...] = (Flag, Need, State)
-        words = [str(member.value) for enum in enums for member in enum]
-        return _did_you_mean(invalid[1], [*words, "blocked", "read", "seen", "inferred"])
-    return ""
+    return _did_you_mean(invalid[1], _WORDS[keys[-1]]) if invalid else ""
 
 
 def _did_you_mean(word: str, words: Sequence[str]) -> str:
@@ -207,25 +210,27 @@ def _line(text: str, place: str) -> str:
     return f"line {text.count(chr(10), 0, position) + 1}: " if position else ""
 
 
-def _contradictions(profile: Profile) -> Iterator[str]:
+def _contradictions(profile: Profile, *, whole: bool) -> Iterator[str]:
+    """What is wrong between the parts; some of it cannot be told before `extends` is followed."""
     yield from _when_problems(profile.when, "when")
-    rules = [("", profile.claim, profile.zc_max_segs)]
+    yield from _rule_problems("", profile.claim, profile.zc_max_segs)
     names = [variant.name for variant in profile.variant]
-    for variant in profile.variant:
+    for number, variant in enumerate(profile.variant):
         place = f"variant {variant.name}: "
-        if names.count(variant.name) > 1:
+        if variant.name in names[:number]:
             yield f"{place}there are two of this name"
         if variant.computed and variant.claim:
             yield f"{place}computed leaves no room for claim"
         yield from _when_problems(variant.when, place + "when")
-        rules.append((place, [*profile.claim, *variant.claim], variant.zc_max_segs))
-    for place, claims, segments in rules:
-        yield from _rule_problems(place, claims, segments)
-    flags = {flag for _place, claims, _segments in rules for rule in claims for flag in rule.flags}
-    if any(segments for _place, _claims, segments in rules) and Flag.XSK_ZEROCOPY not in flags:
+        yield from _rule_problems(place, variant.claim, variant.zc_max_segs, profile.claim)
+    if not whole:
+        return
+    parts: list[Profile | Variant] = [profile, *profile.variant]
+    flags = {flag for part in parts for rule in part.claim for flag in rule.flags}
+    if any(part.zc_max_segs for part in parts) and Flag.XSK_ZEROCOPY not in flags:
         yield "zc-max-segs: no claim names xsk-zerocopy, without which it is never reported"
     for waiver in profile.waiver:
-        if waiver.variant is not None and waiver.variant not in names and profile.extends is None:
+        if waiver.variant is not None and waiver.variant not in names:
             yield f"waiver of {waiver.requirement}: no variant is called {waiver.variant!r}" + (
                 _did_you_mean(waiver.variant, names) if names else ""
             )
@@ -233,12 +238,16 @@ def _contradictions(profile: Profile) -> Iterator[str]:
 
 def _when_problems(when: dict[str, Any], place: str) -> Iterator[str]:
     for word, problem in conditions.check(when):
-        near = _did_you_mean(word, list(conditions.FACTS)) if "no fact" in problem else ""
+        base = word.removeprefix("not-")
+        near = _did_you_mean(base, list(conditions.FACTS)) if "no fact" in problem else ""
         yield f"{place}: {word}: {problem}{near}"
 
 
 def _rule_problems(
-    place: str, claims: Sequence[ClaimRule], segments: Sequence[SegmentsRule]
+    place: str,
+    claims: Sequence[ClaimRule],
+    segments: Sequence[SegmentsRule],
+    common: Sequence[ClaimRule] = (),
 ) -> Iterator[str]:
     rules: list[ClaimRule | SegmentsRule] = [*claims, *segments]
     for number, rule in enumerate(rules, 1):
@@ -258,8 +267,8 @@ def _rule_problems(
             yield f"{where}: states is empty"
         if rule.added and rule.removed and _version(rule.added) >= _version(rule.removed):
             yield f"{where}: added {rule.added} is not before removed {rule.removed}"
-    for number, one in enumerate(claims):
-        for other in claims[number + 1 :]:
+    for number, other in enumerate(claims):
+        for one in [*common, *claims[:number]]:
             both = [flag.value for flag in one.flags if flag in other.flags]
             if both and one.need != other.need and one.when == other.when and _meet(one, other):
                 yield (

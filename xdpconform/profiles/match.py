@@ -75,13 +75,16 @@ class Match(NamedTuple):
         rules = (self.variant.zc_max_segs if self.variant else []) or (
             self.loaded.profile.zc_max_segs
         )
+        default = Segments(1, 1, "net/core/dev.c: alloc_netdev_mqs sets 1")
         for rule in rules:
             applies, reason = _applies(rule, nic, state)
-            if applies is None:
-                return Expectation(Expect.UNDECIDED, reason)
             if applies:
                 return _segments(rule)
-        return Segments(1, 1, "net/core/dev.c: alloc_netdev_mqs sets 1")
+            if applies is None and rule.undecided == "blocked":
+                return Expectation(Expect.UNDECIDED, reason)
+            if applies is None or reason.startswith("required from"):  # it may be so, or not
+                return default._replace(most=_segments(rule).most)
+        return default
 
     def waivers(self, requirement: str, param: str, nic: Nic) -> list[Waiver]:
         """Waivers written for this line and NIC, expired ones included."""
@@ -244,7 +247,7 @@ def _applies(rule: Rule, nic: Nic, state: str) -> tuple[bool | None, str]:
         if rule.removed and version >= KernelVersion.parse(rule.removed):
             return False, f"removed in {rule.removed}"
         if rule.added and version < KernelVersion.parse(rule.added):
-            return False, f"required from {rule.added}" if told else f"only when {reason}"
+            return False, f"required from {rule.added}"
     return told, f"not known whether {reason}" if told is None else ""
 
 
