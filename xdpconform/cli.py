@@ -6,7 +6,7 @@ Imports stand inside the verbs: ``xdpconform show`` shall feel immediate.
 
 from __future__ import annotations
 
-import argparse
+import io
 import os
 import sys
 
@@ -15,6 +15,7 @@ from xdpconform.errors import XdpConformError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 EXIT_ERROR = 2
@@ -26,26 +27,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["run"]:
         run(words[1:])
-    parser = _parser()
-    if "_ARGCOMPLETE" in os.environ:
-        _complete(parser)
-    options = parser.parse_args(words)
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the terminal can show
     try:
-        status = options.verb(options)
+        status = _act(words)
         sys.stdout.flush()
     except XdpConformError as error:
-        message = str(error).encode("utf-8", "backslashreplace").decode()
-        sys.stderr.write(f"xdpconform: {message}\n")
-        status = EXIT_ERROR
+        status = _complain(str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = EXIT_ERROR
+        _drop_output()
+    except OSError as error:
+        status = _complain(f"{error.filename or 'output'}: {error.strerror}")
+        _drop_output()
     except KeyboardInterrupt:
         status = 130
     sys.exit(status)
 
 
+def _act(words: Sequence[str]) -> int:
+    completing = "_ARGCOMPLETE" in os.environ
+    if words[:1] == ["show"] and not any(word.startswith("-") for word in words) and not completing:
+        # There is nothing to parse, and argparse takes as long as all the rest (benchmarks/).
+        from xdpconform.outputs.show import show
+
+        return show(words[1:] or ["all"], netns=None, as_json=False)
+    parser = _parser()
+    if completing:
+        _complete(parser)
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    status: int = options.verb(options)
+    return status
+
+
+def _complain(message: str) -> int:
+    text = message.encode("utf-8", "backslashreplace").decode()
+    if sys.stderr is not None:
+        sys.stderr.write(f"xdpconform: {text}\n")
+    return EXIT_ERROR
+
+
+def _drop_output() -> None:
+    # What is still buffered would fail again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="xdpconform", description="Conformance of what NICs claim about XDP."
     )
@@ -92,7 +126,7 @@ def _complete(parser: argparse.ArgumentParser) -> None:
 
 def run(words: Sequence[str]) -> None:
     """Become pytest with the shipped suites and configuration."""
-    from xdpconform.lab import suites_folder
+    from xdpconform.netconfig import suites_folder
 
     package = os.path.dirname(os.path.abspath(__file__))
     suites = suites_folder()

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from xdpconform.errors import InputError, NoSuchInterface
 from xdpconform.interfaces import safe_id, select
 from xdpconform.judge import Outcome, Verdict, verdict
+from xdpconform.netconfig import suites_folder
 from xdpconform.netlink.netdev import FAMILY_NAME
 from xdpconform.nic import IDLE, Answer, Identity, Link, Nic, QueueCounts
 from xdpconform.probes.lifecycle import Lifecycle
@@ -56,8 +56,7 @@ def take(
         nics = []
         for link in links:
             try:
-                nic = inspector.nic(link, taken)
-                nic = nic._replace(answers=nic.answers | ask_all(inspector, nic))
+                nic = _ask(inspector, link, taken)
             except NoSuchInterface as error:
                 nic = _vanished(link, taken, source.release(), error)
             taken.append(nic.id)
@@ -67,6 +66,17 @@ def take(
             Subject(nic, match(loaded, nic, variants))
             for nic in (nic._replace(answers=nic.answers | shared) for nic in nics)
         ]
+
+
+def _ask(inspector: Inspector, link: Link, taken: Sequence[str]) -> Nic:
+    nic = inspector.nic(link, taken)
+    if not nic.answers:
+        return nic
+    nic = nic._replace(answers=nic.answers | ask_all(inspector, nic))
+    # Answers are about one device in one state, or they prove nothing.
+    if inspector.device(link).value != nic.answers["dev-get"].value:
+        raise NoSuchInterface(f"interface {link.name} changed while it was asked: run again")
+    return nic
 
 
 def _vanished(link: Link, taken: Sequence[str], kernel: str, error: NoSuchInterface) -> Nic:
@@ -100,14 +110,6 @@ def _check_variants(variants: Sequence[str], loaded: Sequence[LoadedProfile]) ->
             raise InputError(f"--variant {word}: there are {', '.join(sorted(names))}")
 
 
-def suites_folder() -> Path:
-    """Where the shipped suites are: ``xdpconform.suites``, in a checkout ``suites/``."""
-    spec = find_spec("xdpconform.suites")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(spec.submodule_search_locations[0])
-    return Path(__file__).parent.parent / "suites"
-
-
 def requirements() -> frozenset[str]:
     """The ids of every requirement of the shipped suites, without importing them."""
     files = sorted(suites_folder().glob("test_*.py"))
@@ -122,15 +124,19 @@ class Ruling(NamedTuple):
     missing: tuple[str, ...]
 
 
-def rule(lines: Iterable[tuple[str, Outcome]], required: Iterable[str]) -> Ruling:
+def rule(
+    lines: Iterable[tuple[str, Outcome]], required: Iterable[str], unrun: Iterable[str] = ()
+) -> Ruling:
     """The verdict on a NIC: nothing conforms that was not run whole.
 
     Args:
         lines: requirement and outcome of each line.
         required: the ids of all requirements.
+        unrun: the ids of requirements of which a row was left out.
     """
     found = list(lines)
-    missing = tuple(sorted(set(required) - {requirement for requirement, _outcome in found}))
+    seen = {requirement for requirement, _outcome in found}
+    missing = tuple(sorted((set(required) - seen) | set(unrun)))
     word = verdict(outcome for _requirement, outcome in found)
     if missing and word is Verdict.CONFORMS:
         word = Verdict.INCOMPLETE
@@ -142,5 +148,6 @@ __all__ = [
     "Subject",
     "requirements",
     "rule",
+    "suites_folder",
     "take",
 ]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from xdpconform.judge import Finding
     from xdpconform.lab import Subject
     from xdpconform.nic import Nic
-    from xdpconform.outputs.results import Result, Results
+    from xdpconform.outputs.run import Run
     from xdpconform.profiles import Match
 
 IFACE = "--iface"
@@ -32,37 +31,12 @@ RESULTS = "--xdp-results"
 ALLOW_INCOMPLETE = "--allow-incomplete"
 
 LEVELS = ("claims",)
+_FORM = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
 EXIT_INCOMPLETE = 6
 """Exit status where no NIC fails but one is INCOMPLETE; pytest itself uses 0 to 5."""
 
 
-class Run:
-    """What a run knows: its subjects, and the lines that come in."""
-
-    def __init__(self, subjects: Sequence[Subject], level: str) -> None:
-        self.subjects = subjects
-        self.level = level
-        self.started = datetime.now(UTC)
-        self.lines: dict[str, list[Result]] = {subject.nic.id: [] for subject in subjects}
-        self.collected = False
-        self.path: Path | None = None
-        self.problems: list[str] = []
-
-    def results(self) -> Results:
-        """What is known so far, as results.json has it."""
-        from xdpconform.lab import requirements
-        from xdpconform.outputs.results import build
-
-        return build(
-            self.subjects,
-            self.lines,
-            started=self.started.isoformat(timespec="seconds"),
-            level=self.level,
-            required=requirements(),
-        )
-
-
-RUN = pytest.StashKey[Run]()
+RUN = pytest.StashKey["Run"]()
 FINDING = pytest.StashKey["Finding"]()
 
 
@@ -113,7 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         ALLOW_INCOMPLETE,
         action="store_true",
-        help="exit with 0 also where a NIC is INCOMPLETE",
+        help="exit with 0 also where something could not be tested",
     )
     parser.addini("xdp_ifaces", "NICs to certify where --iface is not given", type="args")
 
@@ -127,82 +101,74 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         if "xdpconform" in worker:
-            config.stash[RUN] = Run(pickle.loads(worker["xdpconform"]), config.getoption(LEVEL))  # noqa: S301 - from our own controller
+            from xdpconform.outputs.run import Run
+
+            subjects = pickle.loads(worker["xdpconform"])  # noqa: S301 - from our own controller
+            config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
         return
-    ifaces = _ifaces(config)
-    if not ifaces or config.option.help or config.option.version:
+    if config.option.help or config.option.version:
         return
     from xdpconform.errors import XdpConformError
-    from xdpconform.lab import take
-    from xdpconform.sources import Kernel
 
     try:
-        subjects = take(
-            Kernel(config.getoption(NETNS)),
-            ifaces,
-            [Path(path) for path in config.getoption(PROFILE)],
-            config.getoption(VARIANT),
-        )
+        run = _start(config)
     except XdpConformError as error:
         raise pytest.UsageError(str(error)) from error
-    run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
-    _plan_reports(config, run)
-    config.pluginmanager.register(Collector(config, run), "xdpconform-collector")
-    if config.pluginmanager.hasplugin("html"):
-        from xdpconform.outputs.html import HtmlReport
+    if getattr(config.option, "dist", "no") != "no":
+        from xdpconform.scheduling import Workers
 
-        config.pluginmanager.register(HtmlReport(run), "xdpconform-html")
+        config.pluginmanager.register(Workers(config, run), "xdpconform-workers")
+
+
+def _start(config: pytest.Config) -> Run | None:
+    ifaces = _ifaces(config)
+    if not ifaces:
+        return None
+    from xdpconform.lab import take
+    from xdpconform.outputs.run import Run
+    from xdpconform.sources import Kernel
+
+    subjects = take(
+        Kernel(config.getoption(NETNS)),
+        ifaces,
+        [Path(path) for path in config.getoption(PROFILE)],
+        config.getoption(VARIANT),
+    )
+    run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
+    config.pluginmanager.register(Collector(config, run), "xdpconform-collector")
+    if config.option.collectonly:
+        return run
+    stem = _plan_results(config, run)
+    if config.pluginmanager.hasplugin("html"):
+        from xdpconform.outputs.html import HtmlReport, plan
+
+        plan(config, stem, run.problems)
+        config.pluginmanager.register(HtmlReport(config, run), "xdpconform-html")
+    return run
 
 
 def _ifaces(config: pytest.Config) -> list[str]:
-    typed: list[str] = config.getoption(IFACE)
-    if typed:
-        return typed
-    named: list[str] = config.getini("xdp_ifaces")
+    named: list[str] = config.getoption(IFACE) or config.getini("xdp_ifaces")
     if named:
         return named
-    from xdpconform.netconfig import netif
+    from xdpconform.netconfig import about_suites, netif
 
-    return netif(os.environ, config.rootpath / "net.config")
+    folder = config.invocation_params.dir
+    return netif(os.environ, folder / "net.config") if about_suites(config.args, folder) else []
 
 
-def _plan_reports(config: pytest.Config, run: Run) -> None:
+def _plan_results(config: pytest.Config, run: Run) -> Path:
     from xdpconform.outputs.paths import default_stem, writable
 
-    if config.option.collectonly:
-        return
-    stem = default_stem(config.rootpath, [subject.nic.id for subject in run.subjects], run.started)
-    chosen = config.getoption(RESULTS)
-    run.path = Path(chosen) if chosen else stem.with_suffix(".json")
-    if not getattr(config.option, "htmlpath", None):
-        config.option.htmlpath = str(stem.with_suffix(".html"))
-        config.option.self_contained_html = True
-    for path in (run.path, Path(config.option.htmlpath)):
-        problem = writable(path)
-        if problem and problem not in run.problems:
-            run.problems.append(problem)
-    if writable(Path(config.option.htmlpath)):
-        config.option.htmlpath = None
-    if writable(run.path):
-        run.path = None
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: object) -> None:
-    """Give each xdist worker the snapshot, so that a NIC is asked once."""
-    config: pytest.Config = node.config  # type: ignore[attr-defined]
-    if RUN in config.stash:
-        node.workerinput["xdpconform"] = pickle.dumps(config.stash[RUN].subjects)  # type: ignore[attr-defined]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """One worker owns one NIC."""
-    if RUN not in config.stash:
-        return None
-    from xdpconform.scheduling import NicScheduling
-
-    return NicScheduling(config, log, [subject.nic.id for subject in config.stash[RUN].subjects])
+    root = config.rootpath if config.inipath else config.invocation_params.dir
+    stem = default_stem(root, [subject.nic.id for subject in run.subjects], run.started)
+    path = Path(config.getoption(RESULTS) or f"{stem}.json")
+    problem = writable(path)
+    if problem:
+        run.problems.append(problem)
+    else:
+        run.path = path
+    return stem
 
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:
@@ -216,19 +182,21 @@ def pytest_report_header(config: pytest.Config) -> list[str] | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each requirement runs on each NIC."""
-    if "nic" not in metafunc.fixturenames:
+    if not _certifies(metafunc.definition, metafunc.fixturenames):
         return
-    if metafunc.definition.get_closest_marker("requirement") is None:
-        return
+    from xdpconform.outputs.run import NO_NIC
+
     run = metafunc.config.stash.get(RUN, None)
     subjects: list[Subject | None] = list(run.subjects) if run else [None]
-    ids = [subject.nic.id if subject else "no-nic" for subject in subjects]
+    ids = [subject.nic.id if subject else NO_NIC for subject in subjects]
     metafunc.parametrize("_subject", subjects, ids=ids, scope="session", indirect=True)
 
 
 @pytest.fixture(scope="session")
 def _subject(request: pytest.FixtureRequest) -> Subject:
-    subject: Subject = request.param
+    subject: Subject | None = getattr(request, "param", None)
+    if subject is None:
+        raise pytest.UsageError(_FORM)
     return subject
 
 
@@ -256,7 +224,8 @@ def certify(request: pytest.FixtureRequest, nic: Nic, profile: Match | None) -> 
 
     def take(finding: Finding) -> None:
         __tracebackhide__ = True
-        if profile is not None:
+        finding = finding._replace(param=_param(item) or finding.param)
+        if profile is not None and not item.config.option.runxfail:
             waivers = profile.waivers(requirement, finding.param, nic)
             finding = waive(finding, waivers, date.today())  # noqa: DTZ011 - a waiver's day is local
         item.stash[FINDING] = finding
@@ -264,33 +233,68 @@ def certify(request: pytest.FixtureRequest, nic: Nic, profile: Match | None) -> 
             pytest.fail(f"{requirement} {finding.text()}", pytrace=False)
         if finding.outcome is Outcome.WAIVED:
             pytest.xfail(finding.reason)
-            pytest.fail(f"{requirement} {finding.text()}", pytrace=False)  # with --runxfail
         if finding.outcome is not Outcome.PASS:
             pytest.skip(finding.text())
 
     return take
 
 
+def _certifies(node: pytest.Item, fixturenames: Sequence[str]) -> bool:
+    # Other projects have fixtures called nic and markers called requirement as well.
+    return "_subject" in fixturenames and node.get_closest_marker("requirement") is not None
+
+
+def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if _certifies(item, getattr(item, "fixturenames", ()))]
+
+
 def _requirement(item: pytest.Item) -> tuple[str, str]:
     marker = item.get_closest_marker("requirement")
-    if marker is None or len(marker.args) != 1 or not isinstance(marker.args[0], str):
-        raise pytest.UsageError(
-            f"{item.nodeid}: a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
-        )
+    if (
+        marker is None
+        or marker.kwargs
+        or len(marker.args) != 1
+        or not isinstance(marker.args[0], str)
+    ):
+        raise pytest.UsageError(f"{item.nodeid}: {_FORM}")
     doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
     return marker.args[0], " ".join(doc.split("\n\n")[0].split())
 
 
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return dict(item.callspec.params)  # type: ignore[attr-defined]
+
+
+def _param(item: pytest.Item) -> str:
+    params = _params(item)
+    return "-".join(str(value) for name, value in params.items() if name != "_subject")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say what to type where no NIC was named."""
-    run = config.stash.get(RUN, None)
-    certifying = any(item.get_closest_marker("requirement") for item in items)
-    if run is not None:
-        run.collected = certifying
-    elif certifying and not config.option.collectonly:
+    """Say what to type where no NIC was named, and how a line is marked."""
+    if hasattr(config, "workerinput"):
+        return  # an error here would only say that the worker broke
+    lines = _lines(items)
+    for item in items:
+        if "_subject" in getattr(item, "fixturenames", ()):
+            _requirement(item)
+    if RUN in config.stash:
+        config.stash[RUN].collected = bool(lines) and not config.option.collectonly
+    elif lines and not config.option.collectonly:
         from xdpconform.outputs.terminal import what_to_type
 
         raise pytest.UsageError(what_to_type())
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """A requirement is run whole or counts as not run."""
+    for item in _lines(items):
+        run = item.config.stash.get(RUN, None)
+        if run is not None:
+            run.unrun.add((_params(item)["_subject"].nic.id, _requirement(item)[0]))
+            if hasattr(item.config, "workeroutput"):
+                item.config.workeroutput["xdpconform"] = sorted(run.unrun)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -299,24 +303,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Put the line into the report, in JSON types so that it passes xdist."""
     report = yield
-    run = item.config.stash.get(RUN, None)
-    if run is None or item.get_closest_marker("requirement") is None:
+    if not _lines([item]) or RUN not in item.config.stash:
         return report
-    finding = item.stash.get(FINDING, None)
     if call.when == "call" or (call.when == "setup" and not report.passed):
         from xdpconform.judge import Finding, Outcome
         from xdpconform.outputs.results import result
 
         requirement, title = _requirement(item)
-        params = dict(getattr(item, "callspec").params)  # noqa: B009
-        subject = params.pop("_subject")
-        if finding is None:
-            finding = Finding(Outcome.ERROR, reason=report.longreprtext[-2000:])
-        if params:
-            finding = finding._replace(param="-".join(map(str, params.values())))
+        finding = item.stash.get(FINDING, None)
+        if finding is None or (report.failed and finding.outcome is not Outcome.FAIL):
+            reason = report.longreprtext[-2000:] or "the check ended without a finding"
+            finding = Finding(Outcome.ERROR, reason=reason, param=_param(item))
         line = result(requirement, title, finding)
-        report.xdpconform = {"nic": subject.nic.id, "line": line}  # type: ignore[attr-defined]
-        report.user_properties += [("requirement", requirement), ("outcome", line["outcome"])]
+        report.xdpconform = {  # type: ignore[attr-defined]
+            "nic": _params(item)["_subject"].nic.id,
+            "line": line,
+        }
+        item.user_properties += [("requirement", requirement), ("outcome", line["outcome"])]
+        report.user_properties = list(item.user_properties)
     return report
 
 
@@ -352,6 +356,7 @@ class Collector:
             from xdpconform.outputs.results import Result
 
             self.run.lines[data["nic"]].append(msgspec.convert(data["line"], Result))
+            self.run.errors += report.failed and data["line"]["outcome"] == "error"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -371,6 +376,16 @@ class Collector:
         complete = all(nic.verdict == "CONFORMS" for nic in results.nics)
         if session.exitstatus == 0 and not complete and not self.config.getoption(ALLOW_INCOMPLETE):
             session.exitstatus = EXIT_INCOMPLETE
+        if session.exitstatus == 1 and run.errors == session.testsfailed:
+            session.exitstatus = EXIT_INCOMPLETE  # a check broke: that says nothing of the NIC
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_sessionfinish_around_html(self) -> Generator[None]:
+        """The run ends with its verdict, whatever becomes of the log."""
+        try:
+            yield
+        except OSError as error:
+            self.run.problems.append(f"the HTML log cannot be written: {error.strerror}")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One line a NIC, then what failed and what could not be tested."""

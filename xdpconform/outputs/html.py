@@ -1,77 +1,123 @@
 # SPDX-License-Identifier: MIT
 """The engineers' log: pytest-html with our columns, a verdict block and the environment.
 
-pytest-html puts what it is given into the page as it is, so that every cell is escaped here.
+pytest-html puts what it is given into the page as it is: cells, logs and the environment table.
+Everything is escaped here.
 """
 
 from __future__ import annotations
 
+import os
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from xdpconform.interfaces import shown
+from xdpconform.outputs.paths import writable
+from xdpconform.outputs.words import in_a_line, outcome
 
 if TYPE_CHECKING:
-    from xdpconform.outputs.results import NicResults
-    from xdpconform.plugin import Run
+    import pytest
 
-_COLUMNS = ("NIC", "Requirement", "Expected", "Reported", "Level", "Outcome")
+    from xdpconform.outputs.results import NicResults
+    from xdpconform.outputs.run import Run
+
+_COLUMNS = ("Outcome", "NIC", "Requirement", "Expected", "Reported", "Level")
+
+
+def plan(config: pytest.Config, stem: Path, problems: list[str]) -> None:
+    """Say where pytest-html writes, before it is configured; nowhere if that cannot be.
+
+    Args:
+        config: of the run; ``--html`` is kept if given.
+        stem: the default, without suffix.
+        problems: what cannot be written is added here.
+    """
+    options = config.option
+    if not options.htmlpath:
+        options.htmlpath = f"{stem}.html"
+        options.self_contained_html = True
+    options.css = [css(), *options.css]
+    # As pytest-html does it.
+    problem = writable(Path(os.path.expandvars(options.htmlpath)).expanduser())
+    if problem:
+        options.htmlpath = None
+        problems.append(problem)
 
 
 class HtmlReport:
     """Hooks of pytest-html.
 
     Args:
+        config: of the run.
         run: whose lines are shown.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, config: pytest.Config, run: Run) -> None:
+        self.config = config
         self.run = run
 
+    def pytest_sessionstart(self) -> None:
+        """The environment table."""
+        from pytest_metadata.plugin import metadata_key  # pytest-html needs it as well
+
+        table: dict[str, object] = self.config.stash[metadata_key]
+        for nic in self.run.results().nics:
+            table[f"NIC {nic.id}"] = {
+                name: _safe(value) for name, value in _facts(nic).items() if value
+            }
+
     def pytest_html_report_title(self, report: Any) -> None:
-        """The page's title."""
+        """The page's title; and only what needs attention is shown in full."""
         names = ", ".join(subject.nic.id for subject in self.run.subjects)
         report.title = f"XDP conformance of {names}"
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_metadata(self, metadata: dict[str, Any]) -> None:
-        """The environment table; pytest-html escapes it."""
+        report.set_data("renderCollapsed", ["passed", "skipped", "xfailed"])
 
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """The verdict block."""
         prefix.extend(_verdict(nic) for nic in self.run.results().nics)
 
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
-        """Our columns, after the result."""
-        names = [
+        """Our columns; the style sheet hides pytest's result, which the page's filters need."""
+        cells[1:1] = [
             f'<th class="sortable" data-column-type="xdp{name.lower()}">{name}</th>'
             for name in _COLUMNS
         ]
-        cells[1:1] = names
 
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
         """A line's cells."""
         data = getattr(report, "xdpconform", None)
-        words: list[str] = [""] * len(_COLUMNS)
+        words: list[str] = [report.outcome] + [""] * (len(_COLUMNS) - 1)
         if data is not None:
             line = data["line"]
             param = f" [{line['param']}]" if line["param"] else ""
-            outcome = f"{line['outcome']}: {line['kind']}" if line["kind"] else line["outcome"]
             words = [
+                f"{line['outcome']}: {line['kind']}" if line["kind"] else line["outcome"],
                 data["nic"],
                 f"{line['requirement']}{param} {line['title']}",
                 line["expected"],
                 line["observed"],
                 line["level"],
-                outcome,
             ]
         cells[1:1] = [
-            f'<td class="col-xdp{name.lower()}">{escape(shown(word))}</td>'
+            f'<td class="col-xdp{name.lower()} xdp-{words[0].partition(":")[0]}">{_safe(word)}</td>'
             for name, word in zip(_COLUMNS, words, strict=True)
         ]
+
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        """What stands below a line: why, and the bytes behind it."""
+        found = getattr(report, "xdpconform", None)
+        if found is None:
+            return
+        line = found["line"]
+        logs = [] if line["outcome"] != "error" else list(data)
+        if line["reason"] and line["outcome"] != "error":
+            logs += map(_safe, line["reason"].split("\n"))
+        for name, value in line["evidence"].items():
+            values = value if isinstance(value, list) else [value]
+            logs += [f"{_safe(name)}: {_safe(one)}" for one in values]
+        data[:] = logs or ["Nothing more is known."]
 
 
 def css() -> str:
@@ -79,32 +125,41 @@ def css() -> str:
     return str(files("xdpconform.outputs") / "report.css")
 
 
-def _verdict(nic: NicResults) -> str:
+def _safe(value: object) -> str:
+    return escape(shown(str(value)))
+
+
+def _facts(nic: NicResults) -> dict[str, str | None]:
     identity = nic.identity
-    facts = {
-        "NIC": identity.ifname,
+    return {
+        "interface": identity.ifname,
         "driver": identity.driver,
+        "driver version": identity.driver_version,
         "firmware": identity.firmware,
         "bus": identity.bus_info,
         "PCI": identity.pci,
         "kernel": identity.kernel,
-        "profile": nic.profile and f"{nic.profile.name} ({nic.profile.digest})",
+        "profile": nic.profile.name if nic.profile else None,
+        "profile digest": nic.profile.digest if nic.profile else None,
         "states seen": ", ".join(nic.capabilities) or "none",
     }
+
+
+def _verdict(nic: NicResults) -> str:
     rows = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(shown(str(value)))}</dd>"
-        for name, value in facts.items()
+        f"<dt>{escape(name)}</dt><dd>{_safe(value)}</dd>"
+        for name, value in _facts(nic).items()
         if value
     )
-    failed = [line for line in nic.results if line.outcome in ("fail", "error", "blocked")]
     lines = "".join(
-        f"<li><b>{escape(line.requirement)}</b> {escape(line.kind or line.outcome)}:"
-        f" {escape(shown(line.reason))}</li>"
-        for line in failed
+        f"<li><b>{escape(line.requirement)}</b> {escape(outcome(line))}:"
+        f" {_safe(in_a_line(line))}</li>"
+        for line in nic.results
+        if line.outcome in ("fail", "error", "blocked", "waived")
     )
     missing = f"<p>Not run: {escape(' '.join(nic.missing))}</p>" if nic.missing else ""
     return (
         f'<section class="xdp-verdict xdp-{nic.verdict.lower()}">'
-        f"<h2>{escape(shown(nic.id))}: {nic.verdict}</h2><dl>{rows}</dl>"
+        f"<h2>{_safe(nic.id)}: {nic.verdict}</h2><dl>{rows}</dl>"
         f"<ul>{lines}</ul>{missing}</section>"
     )

@@ -30,6 +30,9 @@ def writable(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             return f"{path}: is a folder; no report is written there"
+        if path.exists():
+            with path.open("ab"):
+                return ""
         with tempfile.TemporaryFile(dir=path.parent):
             return ""
     except OSError as error:

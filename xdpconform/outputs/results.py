@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 from xdpconform import __version__
 from xdpconform.errors import InputError
 from xdpconform.judge import Finding, Outcome
-from xdpconform.lab import Ruling, Subject, rule
+from xdpconform.lab import Subject, rule
 from xdpconform.netlink.netdev import Capabilities, flag_names
 
 SCHEMA = "xdpconform-results-1"
@@ -131,6 +131,7 @@ def build(
     started: str,
     level: str,
     required: frozenset[str],
+    unrun: Collection[tuple[str, str]] = (),
 ) -> Results:
     """Put a run together.
 
@@ -140,6 +141,7 @@ def build(
         started: when, RFC 3339.
         level: what was asked for.
         required: the ids of all requirements.
+        unrun: NIC id and requirement where a row was left out.
     """
     return msgspec.convert(
         {
@@ -148,21 +150,26 @@ def build(
             "started": started,
             "level": level,
             "nics": [
-                _nic(subject, lines.get(subject.nic.id, ()), required) for subject in subjects
+                _nic(subject, lines.get(subject.nic.id, ()), required, unrun)
+                for subject in subjects
             ],
         },
         Results,
     )
 
 
-def ruling(lines: Sequence[Result], required: frozenset[str]) -> Ruling:
-    """The verdict that lines add up to."""
-    return rule([(line.requirement, Outcome(line.outcome)) for line in lines], required)
-
-
-def _nic(subject: Subject, lines: Sequence[Result], required: frozenset[str]) -> dict[str, Any]:
+def _nic(
+    subject: Subject,
+    lines: Sequence[Result],
+    required: frozenset[str],
+    unrun: Collection[tuple[str, str]],
+) -> dict[str, Any]:
     nic = subject.nic
-    ruled = ruling(lines, required)
+    ruled = rule(
+        [(line.requirement, Outcome(line.outcome)) for line in lines],
+        required,
+        [requirement for name, requirement in unrun if name == nic.id],
+    )
     identity = {key.replace("_", "-"): value for key, value in nic.identity._asdict().items()}
     queues = {key.replace("_", "-"): value for key, value in nic.queues._asdict().items()}
     return {
@@ -219,11 +226,17 @@ def decode(data: bytes, name: str) -> Results:
 def write(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: a temporary file, fsync, rename.
 
+    What a link leads to is replaced, not the link; a device or pipe is written to as it is.
+
     Raises:
         OSError: it cannot be written.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
+from xdpconform.outputs.words import in_a_line, outcome
 
 if TYPE_CHECKING:
     import pytest
 
     from xdpconform.outputs.results import NicResults, Result
-    from xdpconform.plugin import Run
+    from xdpconform.outputs.run import Run
 
 STATUS: Final = {
     "not-claimed": ("not-claimed", "n", "NOT CLAIMED"),
     "blocked": ("blocked", "b", "BLOCKED"),
     "waived": ("waived", "w", "WAIVED"),
+    "error": ("error", "E", "ERROR"),
 }
 """By outcome: pytest's category, letter and word."""
 
@@ -86,11 +88,12 @@ def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:
 
 
 def _line(terminal: pytest.TerminalReporter, nic: NicResults, line: Result) -> None:
-    word = line.kind or line.outcome
     param = f"[{line.param}]" if line.param else ""
     color = {"fail": "red", "error": "red"}.get(line.outcome, "yellow")
-    reason = shown(line.reason or line.title)
-    terminal.write_line(f"{nic.id} {line.requirement}{param} {word}: {reason}", **{color: True})
+    reason = shown(in_a_line(line))
+    terminal.write_line(
+        f"{nic.id} {line.requirement}{param} {outcome(line)}: {reason}", **{color: True}
+    )
     if line.outcome == "fail":
         terminal.write_line(f"    expected: {shown(line.expected)}")
         terminal.write_line(f"    reported: {shown(line.observed)}")

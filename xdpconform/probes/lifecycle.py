@@ -48,23 +48,32 @@ class Lifecycle:
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         code = "import sys; sys.path.insert(0, sys.argv[1])\n"
         code += "from xdpconform.probes.lifecycle import main; main()"
-        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-S", "-c", code, package],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self._child: subprocess.Popen[bytes] | None = None
+        self._problem = ""
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+                [sys.executable, "-I", "-S", "-c", code, package],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        except OSError as error:
+            self._problem = f"{sys.executable} cannot be started: {error.strerror}"
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        if self._child is None:
+            return
         if self._child.poll() is None:
             self._child.kill()
         self._child.communicate()
 
     def answer(self) -> Answer:
         """What was seen; the value: (command, `Device`) pairs, then the device as asked for."""
+        if self._child is None:
+            return Answer(WHAT, b"", (), error=SourceError(self._problem))
         try:
             out, err = self._child.communicate(timeout=2 * WAIT)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A run while it goes: what it is about, and the lines that came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from xdpconform.lab import Subject, requirements
+from xdpconform.outputs.results import Result, Results, build
+
+NO_NIC: Final = "no-nic"
+"""In the ids of a run that names no NIC."""
+
+
+class Run:
+    """What a run knows: its subjects, and the lines that come in.
+
+    Args:
+        subjects: the NICs and their profiles.
+        level: what was asked for.
+    """
+
+    def __init__(self, subjects: Sequence[Subject], level: str) -> None:
+        self.subjects = subjects
+        self.level = level
+        self.started = datetime.now(UTC)
+        self.lines: dict[str, list[Result]] = {subject.nic.id: [] for subject in subjects}
+        self.collected = False
+        """Whether there is anything to certify in this run."""
+        self.unrun: set[tuple[str, str]] = set()
+        """NIC and requirement of every line that the user deselected."""
+        self.errors = 0
+        """Checks that broke."""
+        self.path: Path | None = None
+        """Where results.json goes."""
+        self.problems: list[str] = []
+
+    def results(self) -> Results:
+        """What is known so far, as results.json has it."""
+        return build(
+            self.subjects,
+            self.lines,
+            started=self.started.isoformat(timespec="seconds"),
+            level=self.level,
+            required=requirements(),
+            unrun=self.unrun,
+        )
