@@ -27,6 +27,7 @@ ROOMS = (
     ("xdpconform.probes",),
     ("xdpconform.lab",),
     ("xdpconform.outputs", "xdpconform.scheduling"),
+    ("xdpconform.collector",),
     ("xdpconform.plugin",),
     ("xdpconform.cli",),
     ("xdpconform.__main__", "xdpconform.suites"),
@@ -39,6 +40,7 @@ ASIDE = {"xdpconform.mock": "xdpconform.netlink"}
 OUTSIDERS = {
     "socket": ("xdpconform.sources", "xdpconform.probes"),
     "pytest": (
+        "xdpconform.collector",
         "xdpconform.plugin",
         "xdpconform.scheduling",
         "xdpconform.outputs.html",

@@ -34,7 +34,7 @@ def netif(environment: Mapping[str, str], config: Path) -> list[str]:
     for line in text.splitlines():
         key, equals, value = line.partition("=")
         if equals and key.strip() == "NETIF" and value.strip():
-            return [value.strip().strip("\"'")]
+            return [value.partition(" #")[0].strip().strip("\"'")]
     return []
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,8 +33,6 @@ ALLOW_INCOMPLETE = "--allow-incomplete"
 
 LEVELS = ("claims",)
 _FORM = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
-EXIT_INCOMPLETE = 6
-"""Exit status where no NIC fails but one is INCOMPLETE; pytest itself uses 0 to 5."""
 
 
 RUN = pytest.StashKey["Run"]()
@@ -124,10 +123,12 @@ def _start(config: pytest.Config) -> Run | None:
     ifaces = _ifaces(config)
     if not ifaces:
         return None
+    from xdpconform.collector import Collector
     from xdpconform.lab import take
     from xdpconform.outputs.run import Run
     from xdpconform.sources import Kernel
 
+    _check_paths(config)
     subjects = take(
         Kernel(config.getoption(NETNS)),
         ifaces,
@@ -135,7 +136,10 @@ def _start(config: pytest.Config) -> Run | None:
         config.getoption(VARIANT),
     )
     run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
-    config.pluginmanager.register(Collector(config, run), "xdpconform-collector")
+    allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
+    config.pluginmanager.register(
+        Collector(run, allow_incomplete=allow_incomplete), "xdpconform-collector"
+    )
     if config.option.collectonly:
         return run
     stem = _plan_results(config, run)
@@ -145,6 +149,15 @@ def _start(config: pytest.Config) -> Run | None:
         plan(config, stem, run.problems)
         config.pluginmanager.register(HtmlReport(config, run), "xdpconform-html")
     return run
+
+
+def _check_paths(config: pytest.Config) -> None:
+    # pytest takes a path that stands alone for a test's, and looks for its settings there.
+    for option, value in pairwise(map(str, config.invocation_params.args)):
+        if option in (PROFILE, NETNS) and "/" in value and config.inipath is None:
+            raise pytest.UsageError(
+                f"write {option}={value} in one word: as two, pytest looks for its settings there"
+            )
 
 
 def _ifaces(config: pytest.Config) -> list[str]:
@@ -333,63 +346,3 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     from xdpconform.outputs.terminal import STATUS
 
     return STATUS.get(data["line"]["outcome"])
-
-
-class Collector:
-    """In the controller: collects the lines, writes results.json, speaks the verdict.
-
-    Args:
-        config: of the run.
-        run: what to fill.
-    """
-
-    def __init__(self, config: pytest.Config, run: Run) -> None:
-        self.config = config
-        self.run = run
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the line that a report carries."""
-        data = getattr(report, "xdpconform", None)
-        if data is not None:
-            import msgspec
-
-            from xdpconform.outputs.results import Result
-
-            self.run.lines[data["nic"]].append(msgspec.convert(data["line"], Result))
-            self.run.errors += report.failed and data["line"]["outcome"] == "error"
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write results.json, and let the exit status say INCOMPLETE."""
-        run = self.run
-        if not run.collected:
-            return
-        from xdpconform.outputs.results import encode, write
-
-        results = run.results()
-        if run.path is not None:
-            try:
-                write(run.path, encode(results))
-            except OSError as error:
-                run.problems.append(f"{run.path}: cannot be written: {error.strerror}")
-                run.path = None
-        complete = all(nic.verdict == "CONFORMS" for nic in results.nics)
-        if session.exitstatus == 0 and not complete and not self.config.getoption(ALLOW_INCOMPLETE):
-            session.exitstatus = EXIT_INCOMPLETE
-        if session.exitstatus == 1 and run.errors == session.testsfailed:
-            session.exitstatus = EXIT_INCOMPLETE  # a check broke: that says nothing of the NIC
-
-    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
-    def pytest_sessionfinish_around_html(self) -> Generator[None]:
-        """The run ends with its verdict, whatever becomes of the log."""
-        try:
-            yield
-        except OSError as error:
-            self.run.problems.append(f"the HTML log cannot be written: {error.strerror}")
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """One line a NIC, then what failed and what could not be tested."""
-        if self.run.collected:
-            from xdpconform.outputs.terminal import summary
-
-            summary(terminalreporter, self.run)

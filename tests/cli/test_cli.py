@@ -248,7 +248,7 @@ def test_run(hall: Namespace, tmp_path: Path) -> None:
 
     done = xdpconform("run", *words, cwd=tmp_path)
 
-    assert 6 == done.returncode, done.stdout + done.stderr
+    assert 10 == done.returncode, done.stdout + done.stderr
     assert "v0a INCOMPLETE (veth, " in done.stdout
     assert {".json", ".html"} == {path.suffix for path in (tmp_path / "reports").iterdir()}
     assert {"reports"} == {path.name for path in tmp_path.iterdir()}

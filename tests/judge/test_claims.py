@@ -83,7 +83,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             (
                 FAIL,
                 Kind.UNDER_CLAIM,
-                "the driver should claim basic (x.c:1): always, and does not",
+                "the driver should claim basic and does not (x.c:1): always",
             ),
         ),
         ("hash", FULL, {}, (PASS, None, "always")),
@@ -94,10 +94,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             (
                 FAIL,
                 Kind.OVER_CLAIM,
-                (
-                    "the profile knows no ndo-xmit here: only in state attached, and the driver"
-                    " claims it"
-                ),
+                "the driver claims ndo-xmit where the profile knows none: only in state attached",
             ),
         ),
         ("ndo-xmit", FULL, {}, (NOT_CLAIMED, None, "only in state attached")),
@@ -106,7 +103,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             "ndo-xmit",
             FULL,
             {"state": "attached"},
-            (FAIL, Kind.UNDER_CLAIM, "the driver should claim ndo-xmit, and does not"),
+            (FAIL, Kind.UNDER_CLAIM, "the driver should claim ndo-xmit and does not"),
         ),
         ("rx-sg", FULL, {}, (NOT_CLAIMED, None, "")),
         ("rx-sg", (*FULL, "rx-sg"), {}, (PASS, None, "")),
@@ -117,7 +114,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             (
                 FAIL,
                 Kind.OVER_CLAIM,
-                "the profile knows no tx-checksum here, and the driver claims it",
+                "the driver claims tx-checksum where the profile knows none",
             ),
         ),
         ("tx-checksum", FULL, {}, (NOT_CLAIMED, None, "")),
@@ -152,7 +149,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             "vlan-tag",
             FULL,
             {"kernel": "7.3.4"},
-            (FAIL, Kind.UNDER_CLAIM, "the driver should claim vlan-tag (x.c:9), and does not"),
+            (FAIL, Kind.UNDER_CLAIM, "the driver should claim vlan-tag and does not (x.c:9)"),
         ),
         (
             "hw-offload",
@@ -161,7 +158,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
             (
                 FAIL,
                 Kind.OVER_CLAIM,
-                "the profile knows no hw-offload here: removed in 6.9, and the driver claims it",
+                "the driver claims hw-offload where the profile knows none: removed in 6.9",
             ),
         ),
     ],

@@ -15,7 +15,7 @@ from tests.live.bpf import native_program
 from tests.live.links import set_gro
 from tests.namespaces import Namespace, private_namespace
 from tests.plugin.runs import Runs
-from xdpconform.plugin import EXIT_INCOMPLETE
+from xdpconform.collector import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.live.links import set_gro
 from tests.namespaces import private_namespace
 from xdpconform import interfaces, lab
-from xdpconform.plugin import EXIT_INCOMPLETE
+from xdpconform.collector import EXIT_INCOMPLETE
 from xdpconform.probes import protocol
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.plugin.runs import QUICK
-from xdpconform.plugin import EXIT_INCOMPLETE
+from xdpconform.collector import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
     from tests.plugin.runs import Runs

@@ -182,7 +182,7 @@ def test_pipe(runs: Runs) -> None:
     finally:
         os.close(reader)
 
-    assert 6 == result.ret
+    assert 10 == result.ret
     assert path.is_fifo()
     assert b'{\n  "level": "claims"' == data[:21]
 

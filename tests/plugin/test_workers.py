@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.namespaces import private_namespace
+from xdpconform.collector import EXIT_INCOMPLETE
 from xdpconform.lab import requirements
-from xdpconform.plugin import EXIT_INCOMPLETE
 
 if TYPE_CHECKING:
     from tests.plugin.runs import Runs
@@ -51,6 +51,7 @@ def pytest_runtest_logreport(report):
 def watch(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Words that let a run write down who asked and who ran what."""
     (runs.pytester.path / "watch.py").write_text(WATCH)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # these tests may be run by one
     monkeypatch.setenv("WATCH", str(runs.pytester.path / "watch.jsonl"))
     return ["-p", "watch", "-p", "no:hypothesispytest", "-p", "no:html"]
 

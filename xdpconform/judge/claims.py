@@ -73,6 +73,7 @@ def _against(
         expected=f"{name} {expect.value} (profile {match.name})", reason=expectation.reason
     )
     place = f" ({expectation.source})" if expectation.source else ""
+    note = f": {expectation.reason}" if expectation.reason else ""
     if expect is Expect.UNDECIDED:
         return base._replace(
             outcome=Outcome.BLOCKED,
@@ -80,18 +81,16 @@ def _against(
             " your own with --profile",
         )
     if expect is Expect.REQUIRED and not claimed:
-        why = f": {expectation.reason}" if expectation.reason else ""
         return base._replace(
             outcome=Outcome.FAIL,
             kind=Kind.UNDER_CLAIM,
-            reason=f"the driver should claim {name}{place}{why}, and does not",
+            reason=f"the driver should claim {name} and does not{place}{note}",
         )
     if expect is Expect.FORBIDDEN and claimed:
-        why = f": {expectation.reason}" if expectation.reason else ""
         return base._replace(
             outcome=Outcome.FAIL,
             kind=Kind.OVER_CLAIM,
-            reason=f"the profile knows no {name} here{why}, and the driver claims it{place}",
+            reason=f"the driver claims {name} where the profile knows none{place}{note}",
         )
     return base._replace(outcome=Outcome.PASS if claimed else Outcome.NOT_CLAIMED)
 

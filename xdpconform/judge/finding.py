@@ -118,9 +118,10 @@ def waive(finding: Finding, waivers: Iterable[Waiver], today: dt.date) -> Findin
     expired = None
     for waiver in waivers:
         if today <= waiver.until:
+            kind = finding.kind.value if finding.kind else "fail"
             reason = f"waived until {waiver.until}: {waiver.reason} ({waiver.link})"
             return finding._replace(
-                outcome=Outcome.WAIVED, reason=f"{reason}; without it: {finding.text()}"
+                outcome=Outcome.WAIVED, reason=f"{reason}; without it {kind}: {finding.reason}"
             )
         expired = waiver
     if expired is not None:

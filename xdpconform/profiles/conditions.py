@@ -87,7 +87,7 @@ FACTS: Final[dict[str, tuple[str, Callable[[Nic], Fact]]]] = {
         lambda _nic: None,
     ),
     "feature": ("ethtool features that are on, by name", _feature),
-    "has-peer": ("true for one of a pair (IFLA_LINK)", lambda nic: nic.link.lower is not None),
+    "has-peer": ("true for one of a pair (IFLA_LINK)", lambda nic: bool(nic.link.lower)),
     "has-ports": ("true for a bond with ports", _has_ports),
     "kind": ("the link's kind, or none", lambda nic: nic.identity.kind or "none"),
     "link-type": ("ether, loopback, none, or a number", lambda nic: nic.link.link_type),

@@ -131,7 +131,7 @@ class Waiver(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw
     until: dt.date
     """The last day it holds."""
     param: Word | None = None
-    """Only this row of the requirement: a flag's name."""
+    """Only this row, as the report has it in brackets: a state, a question's name."""
     release: Word | None = None
     """Only kernels whose release this glob fits."""
     variant: Word | None = None

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What the plugin does in pytest's controller once lines come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from xdpconform.outputs.run import Run
+
+EXIT_INCOMPLETE: Final = 10
+"""Exit status where no NIC fails but one is INCOMPLETE; pytest itself uses 0 to 6."""
+
+
+class Collector:
+    """In the controller: collects the lines, writes results.json, speaks the verdict.
+
+    Args:
+        run: what to fill.
+        allow_incomplete: whether INCOMPLETE leaves the exit status at 0.
+    """
+
+    def __init__(self, run: Run, *, allow_incomplete: bool) -> None:
+        self.run = run
+        self.allow_incomplete = allow_incomplete
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the line that a report carries."""
+        data = getattr(report, "xdpconform", None)
+        if data is not None:
+            import msgspec
+
+            from xdpconform.outputs.results import Result
+
+            self.run.lines[data["nic"]].append(msgspec.convert(data["line"], Result))
+            self.run.errors += report.failed and data["line"]["outcome"] == "error"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write results.json, and let the exit status say INCOMPLETE."""
+        run = self.run
+        if not run.collected:
+            return
+        from xdpconform.outputs.results import encode, write
+
+        results = run.results()
+        if run.path is not None:
+            try:
+                write(run.path, encode(results))
+            except OSError as error:
+                run.problems.append(f"{run.path}: cannot be written: {error.strerror}")
+                run.path = None
+        complete = all(nic.verdict == "CONFORMS" for nic in results.nics)
+        if session.exitstatus == 0 and not complete and not self.allow_incomplete:
+            session.exitstatus = EXIT_INCOMPLETE
+        if session.exitstatus == 1 and run.errors == session.testsfailed:
+            session.exitstatus = EXIT_INCOMPLETE  # a check broke: that says nothing of the NIC
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_sessionfinish")
+    def pytest_sessionfinish_around_html(self) -> Generator[None]:
+        """The run ends with its verdict, whatever becomes of the log."""
+        try:
+            yield
+        except OSError as error:
+            self.run.problems.append(f"the HTML log cannot be written: {error.strerror}")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One line a NIC, then what failed and what could not be tested."""
+        if self.run.collected:
+            from xdpconform.outputs.terminal import summary
+
+            summary(terminalreporter, self.run)
