@@ -63,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="profiles that come before the shipped ones; may be repeated",
+        help="profiles that come before the shipped ones, as --profile=FILE; may be repeated",
     )
     group.addoption(
         VARIANT,

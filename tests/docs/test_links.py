@@ -102,7 +102,7 @@ def known(word: str, words: list[str], config: pytest.Config) -> bool:
             for option in group.options
             for name in option.names()
         ]
-        return word in names
+        return word.partition("=")[0] in names
     before = words[words.index(word) - 1]
     return before in ("--iface", "--profile", "--variant") or (ROOT / word).exists()
 

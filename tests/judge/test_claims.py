@@ -127,7 +127,7 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
                 None,
                 (
                     "not known whether feature = rx-lro: run where that can be seen, or name it in"
-                    " a profile of your own with --profile"
+                    " a profile of your own with --profile=FILE"
                 ),
             ),
         ),
@@ -219,7 +219,7 @@ def test_no_profile(driver: str | None, word: str) -> None:
     nic = asked(make_nic(FULL, 2, driver=driver))
     text = (
         f"no profile for driver {word}: write one with 'xdpconform profile draft eth7' and give it"
-        " with --profile"
+        " with --profile=FILE"
     )
     lines = judge(nic, None)
     profiled_lines = {line.name for line in all_lines() if line.wants_profile}

@@ -236,6 +236,19 @@ def test_profile_wrong(runs: Runs, tmp_path: Path, text: str | None, expected: s
     assert expected in said
 
 
+@pytest.mark.parametrize("option", ["--profile", "--netns"])
+def test_path_in_two_words(runs: Runs, tmp_path: Path, option: str) -> None:
+    """A path that costs the run its settings is refused, with what to type."""
+    words = [option, str(tmp_path), "--iface=lo"]
+
+    said = refused(runs.pytester.runpytest_inprocess(*QUICK, "-p", "xdpconform.plugin", *words))
+
+    assert (
+        f"ERROR: write {option}={tmp_path} in one word: as two, pytest looks for its settings there"
+        == said
+    )
+
+
 def test_profile_folder_empty(runs: Runs, tmp_path: Path) -> None:
     """A folder without profiles is a mistake."""
     said = refused(runs.real("--iface=lo", f"--profile={tmp_path}"))

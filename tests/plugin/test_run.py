@@ -101,7 +101,7 @@ def test_blocked(runs: Runs) -> None:
     )
     assert (
         "v0a XDP-FEAT-01 blocked: no profile for driver mystery: write one with"
-        " 'xdpconform profile draft v0a' and give it with --profile"
+        " 'xdpconform profile draft v0a' and give it with --profile=FILE"
     ) == lines[1]
     result.stdout.fnmatch_lines([f"  v0a: driver mystery, kernel {kernel}, state idle, no profile"])
     assert "= 27 passed, 15 blocked, 1 not-claimed in " in result.stdout.lines[-1]

@@ -18,7 +18,7 @@ def no_profile(nic: Nic, param: str = "") -> Finding:
     driver = nic.identity.driver or "without a name"
     return blocked(
         f"no profile for driver {driver}: write one with"
-        f" 'xdpconform profile draft {nic.identity.ifname}' and give it with --profile",
+        f" 'xdpconform profile draft {nic.identity.ifname}' and give it with --profile=FILE",
         param=param,
     )
 
@@ -78,7 +78,7 @@ def _against(
         return base._replace(
             outcome=Outcome.BLOCKED,
             reason=f"{expectation.reason}: run where that can be seen, or name it in a profile of"
-            " your own with --profile",
+            " your own with --profile=FILE",
         )
     if expect is Expect.REQUIRED and not claimed:
         return base._replace(
