@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Settings
 
 ROUNDS = 30
-ANY_VERDICT = (0, 1, 6)
+ANY_VERDICT = (0, 1, 10)
 """Exit statuses of a run that came to a verdict."""
 
 EMPTY = """\

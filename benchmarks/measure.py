@@ -7,6 +7,7 @@ in turns, in one process, and judged by the ratio of medians: a slow second then
 
 from __future__ import annotations
 
+import gc
 import os
 from statistics import fmean, median
 from time import perf_counter
@@ -79,7 +80,13 @@ class Report(NamedTuple):
 
 
 def interleave(timers: Mapping[str, Timer], rounds: int, warmups: int = 1) -> dict[str, Timing]:
-    """Run every timer once a round, each round beginning with another one."""
+    """Run every timer once a round, each round beginning with another one.
+
+    The garbage collector stays on, but what stood there before is kept out of its way: a
+    benchmark gives the same alone and after others.
+    """
+    gc.collect()
+    gc.freeze()
     names = list(timers)
     found: dict[str, list[float]] = {name: [] for name in names}
     for number in range(-warmups, rounds):
@@ -117,10 +124,12 @@ def process(
 ) -> Timer:
     """Time a command from its start to its end, its output thrown away.
 
-    By posix_spawn, since subprocess would add its own time to both sides of a ratio.
+    By posix_spawn, since subprocess would add its own time to both sides of a ratio. What is
+    compiled once is kept, as it is for everybody; so is what pytest rewrites.
     """
     words = [str(word) for word in command]
     variables = {**os.environ, **(environment or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     files = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
 
     def timer() -> float:

@@ -27,6 +27,8 @@ def shown(text: str) -> str:
     """Text fit for a terminal or a log: whatever is not printable as an escape."""
     # Not os.fsencode: it knows ASCII only where the locale does.
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if clean.isprintable():
+        return clean
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in clean)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,6 +36,7 @@ def take(
     ifaces: Sequence[str],
     profiles: Iterable[Path] = (),
     variants: Sequence[str] = (),
+    lifecycle: Lifecycle | None = None,
 ) -> list[Subject]:
     """Ask everything once.
 
@@ -43,12 +45,13 @@ def take(
         ifaces: what the user typed: names, numbers, globs, ``all``.
         profiles: files and folders that come before the shipped profiles.
         variants: ``PROFILE:VARIANT`` words.
+        lifecycle: one that was started before; else one is started now.
 
     Raises:
         XdpConformError: no such interface, a profile that cannot be used, a source that cannot
             be asked.
     """
-    with Lifecycle() as lifecycle, Inspector(source) as inspector:
+    with lifecycle or Lifecycle() as child, Inspector(source) as inspector:
         links = select(ifaces, inspector.links())
         loaded = load_all(profiles)
         _check_variants(variants, loaded)
@@ -61,7 +64,7 @@ def take(
                 nic = _vanished(link, taken, source.release(), error)
             taken.append(nic.id)
             nics.append(nic)
-        shared = _shared(inspector, lifecycle)
+        shared = _shared(inspector, child)
         return [
             Subject(nic, match(loaded, nic, variants))
             for nic in (nic._replace(answers=nic.answers | shared) for nic in nics)
@@ -110,6 +113,7 @@ def _check_variants(variants: Sequence[str], loaded: Sequence[LoadedProfile]) ->
             raise InputError(f"--variant {word}: there are {', '.join(sorted(names))}")
 
 
+@cache
 def requirements() -> frozenset[str]:
     """The ids of every requirement of the shipped suites, without importing them."""
     files = sorted(suites_folder().glob("test_*.py"))

@@ -123,18 +123,22 @@ def _start(config: pytest.Config) -> Run | None:
     ifaces = _ifaces(config)
     if not ifaces:
         return None
-    from xdpconform.collector import Collector
-    from xdpconform.lab import take
-    from xdpconform.outputs.run import Run
-    from xdpconform.sources import Kernel
+    from xdpconform.probes.lifecycle import Lifecycle
 
-    _check_paths(config)
-    subjects = take(
-        Kernel(config.getoption(NETNS)),
-        ifaces,
-        [Path(path) for path in config.getoption(PROFILE)],
-        config.getoption(VARIANT),
-    )
+    with Lifecycle() as lifecycle:  # first: it takes as long as all these imports
+        from xdpconform.collector import Collector
+        from xdpconform.lab import take
+        from xdpconform.outputs.run import Run
+        from xdpconform.sources import Kernel
+
+        _check_paths(config)
+        subjects = take(
+            Kernel(config.getoption(NETNS)),
+            ifaces,
+            [Path(path) for path in config.getoption(PROFILE)],
+            config.getoption(VARIANT),
+            lifecycle,
+        )
     run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(

@@ -132,10 +132,10 @@ def decode(data: bytes, name: str) -> Profile:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise ProfileError(name, [f"not TOML: {error}"]) from error
-    problems = list(_problems(table, text))
-    if problems:
-        raise ProfileError(name, problems)
-    profile = msgspec.convert(table, Profile)
+    try:
+        profile = msgspec.convert(table, Profile)
+    except ValueError as error:  # msgspec.ValidationError, or a number of 5,000 digits
+        raise ProfileError(name, list(_problems(table, text))) from error
     problems = list(_contradictions(profile, whole=profile.extends is None))
     if problems:
         raise ProfileError(name, problems)
