@@ -28,8 +28,12 @@ ROOT = Path(__file__).parent.parent.parent
 SUITES = lab.suites_folder()
 CONFIG = ROOT / "xdpconform" / "pytest.toml"
 LOADED = (html, results, run, terminal)
-QUICK = ("-p", "no:hypothesispytest", "-p", "no:xdist")
-"""Plugins that a run within a run would load anew each time."""
+QUICK = (
+    *("-p", "no:hypothesispytest", "-p", "no:xdist"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+"""Without plugins that a run within a run would load anew each time, and what pytest says where
+an installed one was loaded before."""
 
 
 @pytest.fixture(scope="session")
