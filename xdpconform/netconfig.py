@@ -8,7 +8,6 @@ sets NETIF for everything it runs; only a run of our suites may act on it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 
 from xdpconform.errors import InputError
@@ -39,11 +38,10 @@ def netif(environment: Mapping[str, str], config: Path) -> list[str]:
 
 
 def suites_folder() -> Path:
-    """Where the shipped suites are: ``xdpconform.suites``, in a checkout ``suites/``."""
-    spec = find_spec("xdpconform.suites")
-    if spec is not None and spec.submodule_search_locations:
-        return Path(spec.submodule_search_locations[0])
-    return Path(__file__).parent.parent / "suites"
+    """Where the shipped suites are: in the package, or in a checkout beside it."""
+    package = Path(__file__).parent
+    installed = package / "suites"
+    return installed if installed.is_dir() else package.parent / "suites"
 
 
 def about_suites(words: Iterable[str], folder: Path) -> bool:
