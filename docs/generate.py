@@ -41,7 +41,6 @@ SUITES = {
 """Headings by file, in the order of the document; a file that is not named comes last."""
 
 WIDTH = 100
-BOOLEAN = conditions._BOOLEAN  # noqa: SLF001 - no one else needs it
 
 
 class Requirement(NamedTuple):
@@ -151,7 +150,7 @@ def facts_table() -> str:
     """The words of a profile's ``when``, for docs/profiles.md."""
     lines = ["| word | value | meaning |", "|---|---|---|"]
     for word, (meaning, _read) in sorted(conditions.FACTS.items()):
-        kind = "true or false" if word in BOOLEAN else "text, or a list of globs"
+        kind = "true or false" if word in conditions.BOOLEAN else "text, or a list of globs"
         lines.append(f"| `{word}` | {kind} | {meaning} |")
     return "\n".join(lines) + "\n"
 
@@ -177,7 +176,7 @@ def profile_schema() -> str:
         if word == "virtio-feature":
             text = {"enum": list(conditions.VIRTIO_FEATURES)}
         words = {"anyOf": [text, {"type": "array", "items": text}]}
-        value = {"type": "boolean"} if word in BOOLEAN else words
+        value = {"type": "boolean"} if word in conditions.BOOLEAN else words
         properties[word] = {"description": meaning, **value}
         properties[f"not-{word}"] = {"description": f"not so: {meaning}", **value}
     definitions["When"] = {

@@ -177,9 +177,7 @@ class Inspector:
 
     def queues(self, link: Link, sysfs: dict[str, str]) -> QueueCounts:
         """How many queues: by ethtool netlink, and counted in sysfs."""
-        names = sysfs.get("queues/", "").split()
-        counted_rx = sum(name.startswith("rx-") for name in names)
-        counted_tx = sum(name.startswith("tx-") for name in names)
+        counted_rx, counted_tx = _counted(sysfs, "rx-"), _counted(sysfs, "tx-")
         channels = self._ethtool(link, ethtool.channels_get, ethtool.pull_channels)
         if channels is None:
             return QueueCounts(counted_rx=counted_rx, counted_tx=counted_tx)
@@ -269,11 +267,10 @@ class Inspector:
             if other.ifindex == link.lower and other.lower == link.ifindex:
                 features = self.features(other)
                 sysfs = self.source.sysfs(other.raw_name, _FEW_SYSFS)
-                names = sysfs.get("queues/", "").split()
                 return Peer(
                     xdp=other.xdp,
                     gro=None if features is None else "rx-gro" in features,
-                    tx_queues=sum(name.startswith("tx-") for name in names),
+                    tx_queues=_counted(sysfs, "tx-"),
                     up=other.up,
                 )
         return None
@@ -285,6 +282,10 @@ class Inspector:
         devices = [self.device(port).value for port in ports]
         known = [d.capabilities for d in devices if isinstance(d, netdev.Device)]
         return tuple(known) if len(known) == len(ports) else None
+
+
+def _counted(sysfs: dict[str, str], prefix: str) -> int:
+    return sum(name.startswith(prefix) for name in sysfs.get("queues/", "").split())
 
 
 def _one(messages: list[Message], request: Request) -> Message:

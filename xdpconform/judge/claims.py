@@ -96,11 +96,7 @@ def _against(
 
 
 def _reported(capabilities: Capabilities, attribute: str, name: str, *, claimed: bool) -> str:
-    value = {
-        "xdp-features": capabilities.features,
-        "xdp-rx-metadata-features": capabilities.rx_metadata,
-        "xsk-features": capabilities.xsk,
-    }[attribute]
+    value = capabilities.sets[attribute]
     if value is None:
         return f"no attribute {attribute}"
     names = " ".join(flag_names(value)) or "none"
@@ -115,7 +111,7 @@ def segments(nic: Nic, match: Match | None) -> Finding:
     capabilities = nic.now
     if capabilities is None:
         return unknown(nic, state)
-    observed = _segments_text(capabilities)
+    observed = segments_text(capabilities)
     proof = evidence(nic.answers.get("dev-get"))
     zero_copy = bool((capabilities.features or XdpAct(0)) & XdpAct.XSK_ZEROCOPY)
     if match is None:
@@ -132,9 +128,7 @@ def segments(nic: Nic, match: Match | None) -> Finding:
     value = capabilities.zc_max_segs
     if value is None:
         if KernelVersion.parse(nic.identity.kernel) < SEGMENTS_SINCE:
-            return base._replace(
-                outcome=Outcome.NOT_CLAIMED, reason="kernels before 6.6 do not report it"
-            )
+            return unreported(base)
         return base._replace(
             outcome=Outcome.FAIL,
             kind=Kind.UNDER_CLAIM,
@@ -155,7 +149,14 @@ def segments(nic: Nic, match: Match | None) -> Finding:
     return base
 
 
-def _segments_text(capabilities: Capabilities) -> str:
+def unreported(base: Finding) -> Finding:
+    """Not claimed, since the kernel is older than `SEGMENTS_SINCE`."""
+    reason = f"kernels before {SEGMENTS_SINCE} do not report it"
+    return base._replace(outcome=Outcome.NOT_CLAIMED, reason=reason)
+
+
+def segments_text(capabilities: Capabilities) -> str:
+    """What is reported about zero copy, in words."""
     value = capabilities.zc_max_segs
     return f"zero copy {capabilities.zero_copy}, xdp-zc-max-segs " + (
         "absent" if value is None else str(value)

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from xdpconform.judge.claims import SEGMENTS_SINCE, _segments_text
-from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unknown
+from xdpconform.judge.claims import SEGMENTS_SINCE, segments_text, unreported
+from xdpconform.judge.finding import Finding, Kind, Outcome, evidence, unknown
 from xdpconform.netlink.netdev import XdpAct, flag_name, flag_names
 from xdpconform.nic import Nic
 from xdpconform.profiles.kernel import KernelVersion
@@ -49,15 +49,13 @@ def segments_follow_zero_copy(nic: Nic) -> Finding:
     base = Finding(
         Outcome.PASS,
         expected="at least 1" if zero_copy else "absent, since xsk-zerocopy is not claimed",
-        observed=_segments_text(capabilities),
+        observed=segments_text(capabilities),
         evidence=evidence(nic.answers.get("dev-get")),
         param=state,
     )
     if zero_copy and value is None:
         if KernelVersion.parse(nic.identity.kernel) < SEGMENTS_SINCE:
-            return base._replace(
-                outcome=Outcome.NOT_CLAIMED, reason="kernels before 6.6 do not report it"
-            )
+            return unreported(base)
         reason = "xsk-zerocopy is claimed, and xdp-zc-max-segs is absent"
         return base._replace(outcome=Outcome.FAIL, kind=Kind.MALFORMED, reason=reason)
     if zero_copy and value == 0:
@@ -75,11 +73,7 @@ def bits_known(nic: Nic, attribute: str) -> Finding:
     capabilities = nic.now
     if capabilities is None:
         return unknown(nic, state)
-    value = {
-        "xdp-features": capabilities.features,
-        "xdp-rx-metadata-features": capabilities.rx_metadata,
-        "xsk-features": capabilities.xsk,
-    }[attribute]
+    value = capabilities.sets[attribute]
     base = Finding(
         Outcome.PASS,
         expected=f"only bits of {attribute} that netdev.yaml names",
@@ -89,12 +83,9 @@ def bits_known(nic: Nic, attribute: str) -> Finding:
     )
     strange = [name for name in flag_names(value or XdpAct(0)) if name.startswith("bit-")]
     if strange:
-        return blocked(
+        reason = (
             f"{' and '.join(strange)} of {attribute} is not known here: a newer kernel's flag needs"
-            " a newer xdpconform; on an older kernel the driver sets a bit that means nothing",
-            expected=base.expected,
-            observed=base.observed,
-            evidence=base.evidence,
-            param=state,
+            " a newer xdpconform; on an older kernel the driver sets a bit that means nothing"
         )
+        return base._replace(outcome=Outcome.BLOCKED, reason=reason)
     return base

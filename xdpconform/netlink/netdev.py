@@ -168,10 +168,36 @@ class Capabilities(NamedTuple):
             return ZeroCopy(available=False, segments=0)
         return ZeroCopy(available=True, segments=self.zc_max_segs or 1)
 
+    @property
+    def sets(self) -> dict[str, XdpAct | XdpRxMetadata | XskFlags | None]:
+        """The three sets of flags by netdev.yaml's names."""
+        return {
+            "xdp-features": self.features,
+            "xdp-rx-metadata-features": self.rx_metadata,
+            "xsk-features": self.xsk,
+        }
+
     def names(self) -> tuple[str, ...]:
         """Every flag claimed, of all three sets."""
-        sets = (self.features, self.rx_metadata, self.xsk)
+        sets = self.sets.values()
         return tuple(name for flags in sets if flags is not None for name in flag_names(flags))
+
+    def as_dict(self) -> dict[str, list[str] | int | str | None]:
+        """In JSON types by netdev.yaml's names; None for what was absent."""
+        names = {
+            key: None if flags is None else list(flag_names(flags))
+            for key, flags in self.sets.items()
+        }
+        return {
+            "xdp-features": names.pop("xdp-features"),
+            "xdp-zc-max-segs": self.zc_max_segs,
+            **names,
+            "zero-copy": str(self.zero_copy),
+        }
+
+    def unknown_as_dict(self) -> dict[str, str]:
+        """The attributes that are not known: type to bytes in hex."""
+        return {str(attribute.type): attribute.payload.hex() for attribute in self.unknown}
 
 
 class Device(NamedTuple):

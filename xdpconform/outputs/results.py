@@ -19,7 +19,6 @@ from xdpconform import __version__
 from xdpconform.errors import InputError
 from xdpconform.judge import Finding, Outcome
 from xdpconform.lab import Subject, rule
-from xdpconform.netlink.netdev import Capabilities, flag_names
 
 SCHEMA = "xdpconform-results-1"
 
@@ -108,22 +107,6 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True):
     nics: list[NicResults]
 
 
-def claims(capabilities: Capabilities) -> Claims:
-    """Capabilities in the words of results.json and of ``show --json``."""
-
-    def names(flags: Any) -> list[str] | None:
-        return None if flags is None else list(flag_names(flags))
-
-    return Claims(
-        xdp_features=names(capabilities.features),
-        xdp_zc_max_segs=capabilities.zc_max_segs,
-        xdp_rx_metadata_features=names(capabilities.rx_metadata),
-        xsk_features=names(capabilities.xsk),
-        zero_copy=str(capabilities.zero_copy),
-        unknown={str(attr.type): attr.payload.hex() for attr in capabilities.unknown},
-    )
-
-
 def build(
     subjects: Sequence[Subject],
     lines: Mapping[str, Sequence[Result]],
@@ -176,7 +159,8 @@ def _nic(
         "id": nic.id,
         "identity": identity | {"mtu": nic.link.mtu, "queues": queues},
         "capabilities": {
-            state: msgspec.to_builtins(claims(seen)) for state, seen in nic.capabilities.items()
+            state: seen.as_dict() | {"unknown": seen.unknown_as_dict()}
+            for state, seen in nic.capabilities.items()
         },
         "profile": subject.match
         and {"name": subject.match.name, "digest": subject.match.loaded.digest},

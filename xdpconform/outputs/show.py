@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xdpconform.nic import Nic
 
 UNKNOWN = "unknown"
+_NOTHING = Capabilities(None, None, None, None)
 
 
 def show(words: Sequence[str], *, netns: str | None, as_json: bool) -> int:
@@ -63,11 +64,8 @@ def as_dict(nic: Nic) -> dict[str, object]:
         "driver": nic.identity.driver,
         "kernel": nic.identity.kernel,
         "state": nic.state,
-        "xdp-features": _names(now.features) if now else None,
-        "xdp-zc-max-segs": now.zc_max_segs if now else None,
-        "xdp-rx-metadata-features": _names(now.rx_metadata) if now else None,
-        "xsk-features": _names(now.xsk) if now else None,
-        "zero-copy": str(now.zero_copy) if now else UNKNOWN,
+        **(now or _NOTHING).as_dict(),
+        **({} if now else {"zero-copy": UNKNOWN}),
         "queues": {
             "rx": queues.receive,
             "tx": queues.transmit,
@@ -78,14 +76,10 @@ def as_dict(nic: Nic) -> dict[str, object]:
         },
     }
     if now and now.unknown:
-        found["unknown-attributes"] = {str(a.type): a.payload.hex() for a in now.unknown}
+        found["unknown-attributes"] = now.unknown_as_dict()
     if nic.unknown:
         found["unknown"] = nic.unknown
     return found
-
-
-def _names(flags: IntFlag | None) -> list[str] | None:
-    return None if flags is None else list(flag_names(flags))
 
 
 def _table(nics: Sequence[Nic]) -> str:

@@ -13,7 +13,15 @@ import msgspec
 from xdpconform.errors import InputError, ProfileError
 from xdpconform.interfaces import select, shown
 from xdpconform.profiles.draft import draft
-from xdpconform.profiles.load import SHIPPED, LoadedProfile, _did_you_mean, decode, load, load_all
+from xdpconform.profiles.load import (
+    SHIPPED,
+    LoadedProfile,
+    decode,
+    did_you_mean,
+    files_of,
+    load,
+    load_all,
+)
 from xdpconform.snapshot import Inspector
 from xdpconform.sources import Kernel
 
@@ -52,7 +60,7 @@ def show_profile(name: str, *, as_json: bool) -> int:
         path = SHIPPED / f"{name}.toml"
         shipped = sorted(file.stem for file in SHIPPED.glob("*.toml"))
         if name not in shipped:
-            raise InputError(f"no shipped profile {shown(name)!r}{_did_you_mean(name, shipped)}")
+            raise InputError(f"no shipped profile {shown(name)!r}{did_you_mean(name, shipped)}")
     loaded = load(path)
     if as_json:
         _print_json(msgspec.to_builtins(loaded.profile))
@@ -66,9 +74,11 @@ def check_profiles(paths: Sequence[str], *, as_json: bool) -> int:
     problems: list[str] = []
     good: list[LoadedProfile] = []
     for path in map(Path, paths):
-        files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-        if not files:
-            problems.append(f"{path}: no *.toml file in this folder")
+        try:
+            files = files_of(path)
+        except ProfileError as error:
+            problems.append(str(error))
+            continue
         for file in files:
             try:
                 good.append(load(file))

@@ -112,7 +112,7 @@ FACTS: Final[dict[str, tuple[str, Callable[[Nic], Fact]]]] = {
 }
 """What each word means, and how it is read from a NIC."""
 
-_BOOLEAN: Final = frozenset(
+BOOLEAN: Final = frozenset(
     {
         "channels-at-most-half",
         "detached",
@@ -130,12 +130,13 @@ _BOOLEAN: Final = frozenset(
 def check(when: Mapping[str, Condition]) -> Iterable[tuple[str, str]]:
     """What is wrong with a ``when``: pairs of the word and the problem."""
     for word, wanted in when.items():
-        if word.removeprefix("not-") not in FACTS:
+        base = word.removeprefix("not-")
+        if base not in FACTS:
             yield word, "no fact has this name"
-        elif (word.removeprefix("not-") in _BOOLEAN) != isinstance(wanted, bool):
-            kind = "true or false" if word.removeprefix("not-") in _BOOLEAN else "text or a list"
+        elif (base in BOOLEAN) != isinstance(wanted, bool):
+            kind = "true or false" if base in BOOLEAN else "text or a list"
             yield word, f"{kind} expected, not {wanted!r}"
-        elif word.removeprefix("not-") == "virtio-feature":
+        elif base == "virtio-feature":
             for name in [wanted] if isinstance(wanted, str) else wanted:  # type: ignore[union-attr]
                 if name not in VIRTIO_FEATURES:
                     yield word, f"{name!r} is not one of {', '.join(VIRTIO_FEATURES)}"

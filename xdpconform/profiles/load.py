@@ -86,6 +86,20 @@ def load(path: Path) -> LoadedProfile:
     return LoadedProfile(profile, name, f"sha256:{digest.hexdigest()}")
 
 
+def files_of(path: Path) -> list[Path]:
+    """The profile files that a path means: itself, or those in a folder.
+
+    Raises:
+        ProfileError: a folder without any.
+    """
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.toml"))
+    if not found:
+        raise ProfileError(str(path), ["no *.toml file in this folder"])
+    return found
+
+
 def load_all(paths: Iterable[Path] = ()) -> list[LoadedProfile]:
     """The profiles of files and folders, then the shipped ones.
 
@@ -94,13 +108,7 @@ def load_all(paths: Iterable[Path] = ()) -> list[LoadedProfile]:
     """
     files: list[Path] = []
     for path in [*paths, SHIPPED]:
-        if path.is_dir():
-            found = sorted(path.glob("*.toml"))
-            if not found:
-                raise ProfileError(str(path), ["no *.toml file in this folder"])
-            files += found
-        else:
-            files.append(path)
+        files += files_of(path)
     loaded = []
     errors = []
     for path in files:
@@ -180,14 +188,15 @@ def _nearest(message: str, place: str) -> str:
     if unknown:
         structs: dict[str, type[msgspec.Struct]] = {**_ARRAYS, "computed": Computed}
         struct = structs[keys[-1]] if keys else Profile
-        return _did_you_mean(
+        return did_you_mean(
             unknown[1], sorted(field.encode_name for field in msgspec.structs.fields(struct))
         )
     invalid = re.search(r"enum value '([^']{1,80})'", message)
-    return _did_you_mean(invalid[1], _WORDS[keys[-1]]) if invalid else ""
+    return did_you_mean(invalid[1], _WORDS[keys[-1]]) if invalid else ""
 
 
-def _did_you_mean(word: str, words: Sequence[str]) -> str:
+def did_you_mean(word: str, words: Sequence[str]) -> str:
+    """The end of an error: the nearest valid word, or all of them."""
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; valid are: {', '.join(words)}"
 
@@ -232,14 +241,14 @@ def _contradictions(profile: Profile, *, whole: bool) -> Iterator[str]:
     for waiver in profile.waiver:
         if waiver.variant is not None and waiver.variant not in names:
             yield f"waiver of {waiver.requirement}: no variant is called {waiver.variant!r}" + (
-                _did_you_mean(waiver.variant, names) if names else ""
+                did_you_mean(waiver.variant, names) if names else ""
             )
 
 
 def _when_problems(when: dict[str, Any], place: str) -> Iterator[str]:
     for word, problem in conditions.check(when):
         base = word.removeprefix("not-")
-        near = _did_you_mean(base, list(conditions.FACTS)) if "no fact" in problem else ""
+        near = did_you_mean(base, list(conditions.FACTS)) if "no fact" in problem else ""
         yield f"{place}: {word}: {problem}{near}"
 
 
@@ -297,7 +306,7 @@ def _base(extends: str, name: str, data: bytes) -> LoadedProfile:
         place = _line(data.decode(), "extends")
         raise ProfileError(
             name,
-            [f"{place}extends: no shipped profile {extends!r}{_did_you_mean(extends, shipped)}"],
+            [f"{place}extends: no shipped profile {extends!r}{did_you_mean(extends, shipped)}"],
         )
     base = load(path)
     if base.profile.extends is not None:
