@@ -26,6 +26,7 @@ ROOMS = (
     ("xdpconform.judge",),
     ("xdpconform.probes",),
     ("xdpconform.lab",),
+    ("xdpconform.stored",),
     ("xdpconform.outputs", "xdpconform.scheduling"),
     ("xdpconform.collector",),
     ("xdpconform.plugin",),
@@ -34,8 +35,12 @@ ROOMS = (
 )
 """From above to below; a room imports from itself and from those above it."""
 
-ASIDE = {"xdpconform.mock": "xdpconform.netlink"}
-"""Rooms beside the house: nothing imports them, and they import no further down than this."""
+ASIDE = {"xdpconform.mock": "xdpconform.sources"}
+"""Rooms beside the house, and how far down they import."""
+DOORS = {"xdpconform.mock": ("xdpconform.stored",)}
+"""Who alone may import a room beside the house."""
+STRANGERS = {"xdpconform.mock": ("xdpconform.netlink", "xdpconform.netlink.constants")}
+"""What a room beside the house is independent of, and the one module it takes all the same."""
 
 OUTSIDERS = {
     "socket": ("xdpconform.sources", "xdpconform.probes"),
@@ -119,8 +124,16 @@ def test_imports(name: str, path: Path) -> None:
         if allowed is not None and not any(within(name, room) for room in allowed):
             wrong.append(f"line {line}: {top} is for {', '.join(allowed) or 'tests'} only")
         elif top == "xdpconform" and not (aside and within(imported, aside)):
-            if any(within(imported, room) for room in ASIDE):
-                wrong.append(f"line {line}: {imported} is for tests")
+            door = next((room for room in ASIDE if within(imported, room)), None)
+            if door is not None:
+                if name not in DOORS[door]:
+                    wrong.append(f"line {line}: {imported} is for {', '.join(DOORS[door])} only")
+            elif (
+                aside
+                and imported not in STRANGERS[aside][1:]
+                and within(imported, STRANGERS[aside][0])
+            ):
+                wrong.append(f"line {line}: {aside} is independent of {STRANGERS[aside][0]}")
             elif floor(imported) > own:
                 wrong.append(f"line {line}: {imported} is below {name}")
 

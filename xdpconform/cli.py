@@ -92,6 +92,25 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
     show.set_defaults(verb=_show)
 
+    record = verbs.add_parser("record", help="keep what NICs claim, to be judged elsewhere")
+    record.add_argument("nic", nargs="+", metavar="NIC", help="name, number, glob or 'all'")
+    record.add_argument(
+        "-o",
+        "--output",
+        default="recordings/",
+        metavar="FILE|DIR",
+        help="a folder, for a file a NIC, or one file (default: %(default)s)",
+    )
+    record.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
+    record.add_argument(
+        "--redact",
+        action="store_true",
+        help="take out MAC addresses, host names and serial numbers",
+    )
+    record.add_argument("--force", action="store_true", help="overwrite a file that is there")
+    record.add_argument("--json", action="store_true", help="print JSON")
+    record.set_defaults(verb=_record)
+
     profile = verbs.add_parser("profile", help="what drivers should claim")
     what = profile.add_subparsers(required=True, metavar="WHAT")
     listing = what.add_parser("list", help="the profiles there are")
@@ -144,6 +163,19 @@ def _show(options: argparse.Namespace) -> int:
     from xdpconform.outputs.show import show
 
     return show(options.nic, netns=options.netns, as_json=options.json)
+
+
+def _record(options: argparse.Namespace) -> int:
+    from xdpconform.outputs.record import record_to
+
+    return record_to(
+        options.nic,
+        options.output,
+        netns=options.netns,
+        redacted=options.redact,
+        force=options.force,
+        as_json=options.json,
+    )
 
 
 def _profile_list(options: argparse.Namespace) -> int:

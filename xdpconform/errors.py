@@ -17,8 +17,10 @@ __all__ = [
     "InputError",
     "KernelError",
     "NoSuchInterface",
+    "NotRecorded",
     "Overrun",
     "ProfileError",
+    "RecordingError",
     "ReplyTruncated",
     "SourceError",
     "Timeout",
@@ -73,6 +75,10 @@ class NoSuchInterface(SourceError):
     """No interface has this name or number (any more)."""
 
 
+class NotRecorded(SourceError):
+    """A recording holds no answer to a question: says which, and that it has to be made anew."""
+
+
 class KernelError(XdpConformError):
     """The kernel refused a request.
 
@@ -113,6 +119,10 @@ class KernelError(XdpConformError):
         if self.missing:
             text += f"; it misses the attribute {self.missing}"
         return text
+
+
+class RecordingError(XdpConformError):
+    """A file that is no recording, or one that cannot be used: says which, where and why."""
 
 
 class ProfileError(XdpConformError):

@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache, partial
 from typing import Final, NamedTuple
 
-from xdpconform.errors import InputError, NoSuchInterface
+from xdpconform.errors import NoSuchInterface, SourceError, XdpConformError
 from xdpconform.interfaces import safe_id, select
 from xdpconform.judge import Outcome, Verdict, verdict
 from xdpconform.netconfig import suites_folder
 from xdpconform.netlink.netdev import FAMILY_NAME
 from xdpconform.nic import IDLE, Answer, Identity, Link, Nic, QueueCounts
-from xdpconform.probes.lifecycle import Lifecycle
+from xdpconform.probes.lifecycle import WHAT, Lifecycle, read_answer
 from xdpconform.probes.protocol import ask_all
-from xdpconform.profiles import LoadedProfile, Match, load_all, match
+from xdpconform.profiles import Match, Shelf
 from xdpconform.snapshot import Inspector
-from xdpconform.sources import Source
+from xdpconform.sources import Source, Stored
 
 _REQUIREMENT: Final = re.compile(r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"\)')
 
@@ -29,51 +28,127 @@ class Subject(NamedTuple):
 
     nic: Nic
     match: Match | None
+    source: str = "kernel"
+    """Where its replies came from: ``kernel``, ``recording`` or ``mock``."""
 
 
 def take(
     source: Source,
     ifaces: Sequence[str],
-    profiles: Iterable[Path] = (),
-    variants: Sequence[str] = (),
+    shelf: Shelf | None = None,
     lifecycle: Lifecycle | None = None,
 ) -> list[Subject]:
-    """Ask everything once.
+    """Ask a live source everything once.
 
     Args:
         source: where replies come from; closed at the end.
         ifaces: what the user typed: names, numbers, globs, ``all``.
-        profiles: files and folders that come before the shipped profiles.
-        variants: ``PROFILE:VARIANT`` words.
+        shelf: the profiles; the shipped ones if not given.
         lifecycle: one that was started before; else one is started now.
 
     Raises:
-        XdpConformError: no such interface, a profile that cannot be used, a source that cannot
-            be asked.
+        XdpConformError: no such interface, or a source that cannot be asked.
     """
+    shelf = shelf or Shelf()
     with lifecycle or Lifecycle() as child, Inspector(source) as inspector:
-        links = select(ifaces, inspector.links())
-        loaded = load_all(profiles)
-        _check_variants(variants, loaded)
-        taken: list[str] = []
-        nics = []
-        for link in links:
-            try:
-                nic = _ask(inspector, link, taken)
-            except NoSuchInterface as error:
-                nic = _vanished(link, taken, source.release(), error)
-            taken.append(nic.id)
-            nics.append(nic)
-        shared = _shared(inspector, child)
-        return [
-            Subject(nic, match(loaded, nic, variants))
-            for nic in (nic._replace(answers=nic.answers | shared) for nic in nics)
-        ]
+        nics = survey(inspector, select(ifaces, inspector.links()), child.answer)
+    return [Subject(nic, shelf.match(nic)) for nic in nics]
+
+
+def take_stored(
+    source: Stored, kind: str, shelf: Shelf, taken: Collection[str] = ()
+) -> list[Subject]:
+    """Ask a recording or a mock everything once; whatever is wrong with it stays its own.
+
+    Args:
+        source: a source about certain NICs.
+        kind: ``recording`` or ``mock``.
+        shelf: the profiles.
+        taken: ids that other NICs of the run have.
+    """
+    try:
+        with Inspector(source) as inspector:
+            links = _named(source, inspector)
+            nics = survey(inspector, links, partial(_watched, source))
+    except XdpConformError as error:
+        return [unjudged(source.name, source.release(), str(error), kind, taken)]
+    subjects = []
+    ids = [*taken]
+    for nic in nics:
+        name = source.name if len(nics) == 1 else f"{source.name}:{nic.identity.ifname}"
+        nic = nic._replace(id=safe_id(name, ids))  # noqa: PLW2901 - the same NIC under its name
+        ids.append(nic.id)
+        subjects.append(Subject(nic, shelf.match(nic), kind))
+    return subjects
+
+
+def unjudged(
+    name: str, kernel: str, reason: str, kind: str, taken: Collection[str] = ()
+) -> Subject:
+    """What stands for NICs that nothing could be learned of: every line is blocked by `reason`."""
+    link = Link(0, name, "none", up=False, mtu=None, kind=None, xdp="none", lower=None,
+                lower_elsewhere=False, master=None)  # fmt: skip
+    return Subject(_unknown(link, taken, kernel, reason), None, kind)
+
+
+def _named(source: Stored, inspector: Inspector) -> list[Link]:
+    links = {link.name: link for link in reversed(inspector.links())}
+    missing = [name for name in source.ifaces if name not in links]
+    if missing:
+        raise SourceError(f"{source.name} is about {missing[0]}, and its links do not name it")
+    return [links[name] for name in source.ifaces]
+
+
+def _watched(source: Stored) -> Answer:
+    try:
+        replies = source.notifications()
+    except SourceError as error:
+        return Answer(WHAT, b"", (), error=error)
+    return read_answer(replies or ())
+
+
+def survey(
+    inspector: Inspector,
+    links: Iterable[Link],
+    watched: Callable[[], Answer],
+    *,
+    strict: bool = False,
+) -> list[Nic]:
+    """Every question of level claims about each of some interfaces, once.
+
+    Args:
+        inspector: of the source.
+        links: which interfaces.
+        watched: gives what a listener saw of a device's life; called last, and only where the
+            kernel has the netdev family.
+        strict: raise where an interface vanished or changed meanwhile, rather than say so of it.
+
+    Raises:
+        XdpConformError: the source cannot be asked.
+    """
+    taken: list[str] = []
+    nics = []
+    for link in links:
+        try:
+            nic = _ask(inspector, link, taken)
+        except NoSuchInterface as error:
+            if strict:
+                raise
+            nic = _unknown(link, taken, inspector.source.release(), str(error))
+        taken.append(nic.id)
+        nics.append(nic)
+    family = inspector.family(FAMILY_NAME)
+    if family is None:
+        return nics
+    exchange = next(e for e in inspector.trace if e.what.endswith(FAMILY_NAME))
+    answer = Answer(exchange.what, exchange.request, exchange.replies, family)
+    shared = {"family": answer, "lifecycle": watched()}
+    return [nic._replace(answers=nic.answers | shared) for nic in nics]
 
 
 def _ask(inspector: Inspector, link: Link, taken: Sequence[str]) -> Nic:
     nic = inspector.nic(link, taken)
-    if not nic.answers:
+    if not nic.answers or isinstance(nic.answers["dev-get"].error, SourceError):
         return nic
     nic = nic._replace(answers=nic.answers | ask_all(inspector, nic))
     # Answers are about one device in one state, or they prove nothing.
@@ -82,7 +157,7 @@ def _ask(inspector: Inspector, link: Link, taken: Sequence[str]) -> Nic:
     return nic
 
 
-def _vanished(link: Link, taken: Sequence[str], kernel: str, error: NoSuchInterface) -> Nic:
+def _unknown(link: Link, taken: Collection[str], kernel: str, reason: str) -> Nic:
     return Nic(
         id=safe_id(link.name, taken),
         identity=Identity(ifname=link.name, ifindex=link.ifindex, kernel=kernel),
@@ -91,26 +166,8 @@ def _vanished(link: Link, taken: Sequence[str], kernel: str, error: NoSuchInterf
         capabilities={},
         queues=QueueCounts(),
         sysfs={},
-        unknown=str(error),
+        unknown=reason,
     )
-
-
-def _shared(inspector: Inspector, lifecycle: Lifecycle) -> dict[str, Answer]:
-    family = inspector.family(FAMILY_NAME)
-    if family is None:
-        return {}
-    exchange = next(e for e in inspector.trace if e.what.endswith(FAMILY_NAME))
-    answer = Answer(exchange.what, exchange.request, exchange.replies, family)
-    return {"family": answer, "lifecycle": lifecycle.answer()}
-
-
-def _check_variants(variants: Sequence[str], loaded: Sequence[LoadedProfile]) -> None:
-    names = {
-        f"{one.profile.name}:{variant.name}" for one in loaded for variant in one.profile.variant
-    }
-    for word in variants:
-        if word not in names:
-            raise InputError(f"--variant {word}: there are {', '.join(sorted(names))}")
 
 
 @cache
@@ -153,5 +210,8 @@ __all__ = [
     "requirements",
     "rule",
     "suites_folder",
+    "survey",
     "take",
+    "take_stored",
+    "unjudged",
 ]

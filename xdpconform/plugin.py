@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 IFACE = "--iface"
 NETNS = "--netns"
+RECORDING = "--recording"
+MOCK = "--mock"
 PROFILE = "--profile"
 VARIANT = "--variant"
 LEVEL = "--level"
@@ -58,6 +61,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " environment or in net.config is the default",
     )
     group.addoption(NETNS, metavar="NAME|PATH", help="network namespace that the NICs are in")
+    group.addoption(
+        RECORDING,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="certify the NICs of a recording: a file, a folder or a glob, as --recording=PATH; may"
+        " be repeated",
+    )
+    group.addoption(
+        MOCK,
+        action="append",
+        default=[],
+        metavar="DRIVER",
+        help="run on a simulated NIC, such as ice@7.3, or 'all'; docs/mock.md; may be repeated",
+    )
     group.addoption(
         PROFILE,
         action="append",
@@ -120,25 +138,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _start(config: pytest.Config) -> Run | None:
-    ifaces = _ifaces(config)
-    if not ifaces:
+    recordings, mocks = config.getoption(RECORDING), config.getoption(MOCK)
+    ifaces = _ifaces(config, stored=bool(recordings or mocks))
+    if not (ifaces or recordings or mocks):
         return None
+    _check_paths(config)
     from xdpconform.probes.lifecycle import Lifecycle
 
-    with Lifecycle() as lifecycle:  # first: it takes as long as all these imports
+    lifecycle = Lifecycle() if ifaces else None  # first: it takes as long as all these imports
+    with lifecycle or nullcontext():
         from xdpconform.collector import Collector
         from xdpconform.lab import take
         from xdpconform.outputs.run import Run
+        from xdpconform.profiles import Shelf
         from xdpconform.sources import Kernel
 
-        _check_paths(config)
-        subjects = take(
-            Kernel(config.getoption(NETNS)),
-            ifaces,
-            [Path(path) for path in config.getoption(PROFILE)],
-            config.getoption(VARIANT),
-            lifecycle,
-        )
+        shelf = Shelf(map(Path, config.getoption(PROFILE)), config.getoption(VARIANT))
+        subjects = []
+        if ifaces:
+            subjects += take(Kernel(config.getoption(NETNS)), ifaces, shelf, lifecycle)
+    if recordings or mocks:
+        from xdpconform.stored import take_mocks, take_recordings
+
+        subjects += take_recordings(recordings, shelf, subjects)
+        subjects += take_mocks(mocks, shelf, subjects)
     run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(
@@ -158,14 +181,17 @@ def _start(config: pytest.Config) -> Run | None:
 def _check_paths(config: pytest.Config) -> None:
     # pytest takes a path that stands alone for a test's, and looks for its settings there.
     for option, value in pairwise(map(str, config.invocation_params.args)):
-        if option in (PROFILE, NETNS) and "/" in value and config.inipath is None:
+        if option in (PROFILE, NETNS, RECORDING) and "/" in value and config.inipath is None:
             raise pytest.UsageError(
                 f"write {option}={value} in one word: as two, pytest looks for its settings there"
             )
 
 
-def _ifaces(config: pytest.Config) -> list[str]:
-    named: list[str] = config.getoption(IFACE) or config.getini("xdp_ifaces")
+def _ifaces(config: pytest.Config, *, stored: bool) -> list[str]:
+    named: list[str] = config.getoption(IFACE)
+    if named or stored:
+        return named
+    named = config.getini("xdp_ifaces")
     if named:
         return named
     from xdpconform.netconfig import about_suites, netif

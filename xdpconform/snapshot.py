@@ -12,7 +12,14 @@ import errno
 import os
 from struct import Struct
 
-from xdpconform.errors import KernelError, NoSuchInterface, SourceError, WireError, XdpConformError
+from xdpconform.errors import (
+    KernelError,
+    NoSuchInterface,
+    NotRecorded,
+    SourceError,
+    WireError,
+    XdpConformError,
+)
 from xdpconform.interfaces import safe_id
 from xdpconform.netlink import ethtool, genl, netdev, rtnl
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
@@ -77,6 +84,8 @@ class Inspector:
         self._route = Client(source.open(NETLINK_ROUTE), self.trace)
         self._families: dict[str, Family | None] = {}
         self._links: list[Link] | None = None
+        self._by_ifindex: dict[int, Link] = {}
+        self._by_master: dict[int, list[Link]] = {}
         self._devices: Answer | None = None
 
     def __enter__(self) -> Self:
@@ -89,6 +98,10 @@ class Inspector:
         """Every interface of the network namespace, asked once."""
         if self._links is None:
             self._links = [rtnl.pull_link(m) for m in self._route.ask(rtnl.getlink_dump())]
+            for link in self._links:
+                self._by_ifindex.setdefault(link.ifindex, link)
+                if link.master is not None:
+                    self._by_master.setdefault(link.master, []).append(link)
         return self._links
 
     def family(self, name: str) -> Family | None:
@@ -104,22 +117,21 @@ class Inspector:
         return self._families[name]
 
     def ask(self, request: Request, decode: Callable[[list[Message]], object]) -> Answer:
-        """Put one generic netlink question; a refusal or malformed reply is an answer too.
+        """Put one generic netlink question; a refusal, a malformed reply and none are answers too.
 
-        Raises:
-            SourceError: no answer at all.
+        What was asked cannot be judged where the answer's error is a `SourceError`.
         """
         value: object = None
         problem: XdpConformError | None = None
         try:
             value = decode(self._generic.ask(request))
-        except (KernelError, WireError) as error:
+        except (KernelError, WireError, SourceError) as error:
             problem = error
         exchange = self.trace[-1]
         return Answer(request.what, exchange.request, exchange.replies, value, problem)
 
     def device(self, link: Link) -> Answer:
-        """dev-get of one interface: an answer whose value is a `Device`.
+        """dev-get of one interface: an answer whose value is a `Device` if all went well.
 
         Raises:
             SourceError: the kernel has no netdev family.
@@ -155,7 +167,8 @@ class Inspector:
             raise NoSuchInterface(
                 f"interface {link.name} vanished while it was asked ({error})"
             ) from error
-        words = [_words(field) for field in DRVINFO.unpack_from(info)] if info else [None] * 4
+        told = DRVINFO.unpack_from(info) if len(info) >= DRVINFO.size else (b"",) * 4
+        words = [_words(field) for field in told]
         sysfs_driver = (
             os.path.basename(sysfs["device/driver"]) if "device/driver" in sysfs else None
         )
@@ -198,13 +211,13 @@ class Inspector:
         request: Callable[[Family, int], Request],
         pull: Callable[[Message], T],
     ) -> T | None:
-        family = self.family(ethtool.FAMILY_NAME)
-        if family is None:
-            return None
-        question = request(family, link.ifindex)
         try:
+            family = self.family(ethtool.FAMILY_NAME)
+            if family is None:
+                return None
+            question = request(family, link.ifindex)
             return pull(_one(self._generic.ask(question), question))
-        except WireError:
+        except (WireError, NotRecorded):
             return None  # known as little as with EOPNOTSUPP
         except KernelError as error:
             if error.errno == errno.ENODEV:
@@ -263,20 +276,22 @@ class Inspector:
     def _peer(self, link: Link) -> Peer | None:
         if link.lower is None or link.lower_elsewhere:
             return None
-        for other in self.links():
-            if other.ifindex == link.lower and other.lower == link.ifindex:
-                features = self.features(other)
-                sysfs = self.source.sysfs(other.raw_name, _FEW_SYSFS)
-                return Peer(
-                    xdp=other.xdp,
-                    gro=None if features is None else "rx-gro" in features,
-                    tx_queues=_counted(sysfs, "tx-"),
-                    up=other.up,
-                )
-        return None
+        self.links()
+        other = self._by_ifindex.get(link.lower)
+        if other is None or other.lower != link.ifindex:
+            return None
+        features = self.features(other)
+        sysfs = self.source.sysfs(other.raw_name, _FEW_SYSFS)
+        return Peer(
+            xdp=other.xdp,
+            gro=None if features is None else "rx-gro" in features,
+            tx_queues=_counted(sysfs, "tx-"),
+            up=other.up,
+        )
 
     def _ports(self, link: Link) -> tuple[Capabilities, ...] | None:
-        ports = [other for other in self.links() if other.master == link.ifindex]
+        self.links()
+        ports = self._by_master.get(link.ifindex, [])
         if link.kind != "bond" or self.family(netdev.FAMILY_NAME) is None:
             return None
         devices = [self.device(port).value for port in ports]

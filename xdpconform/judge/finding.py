@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
+from xdpconform.errors import SourceError
 from xdpconform.nic import Answer, Nic
 from xdpconform.profiles.model import Waiver
 
@@ -109,6 +110,13 @@ def unknown(nic: Nic, state: str) -> Finding:
     """Blocked, since the kernel could not be asked."""
     reason = nic.unknown or f"not seen in state {state}"
     return blocked(reason, param=state, evidence=evidence(nic.answers.get("dev-get")))
+
+
+def unanswered(answer: Answer) -> Finding | None:
+    """Blocked, if no answer came at all; None if the answer, good or bad, can be judged."""
+    if not isinstance(answer.error, SourceError):
+        return None
+    return blocked(str(answer.error), evidence=evidence(answer))
 
 
 def waive(finding: Finding, waivers: Iterable[Waiver], today: dt.date) -> Finding:

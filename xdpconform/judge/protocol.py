@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from xdpconform.errors import KernelError, WireError, XdpConformError, errno_name
-from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence
+from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
 from xdpconform.netlink.constants import NLMSG_ERROR
 from xdpconform.netlink.extack import pull_status
 from xdpconform.netlink.genl import GENL_CMD_CAP_DO, GENL_CMD_CAP_DUMP, Family
@@ -28,7 +28,7 @@ def _get(nic: Nic, name: str) -> Answer | Finding:
     answer = nic.answers.get(name)
     if answer is None:
         return blocked(nic.unknown or f"the question {name} was not asked of this source")
-    return answer
+    return unanswered(answer) or answer
 
 
 def family(nic: Nic) -> Finding:

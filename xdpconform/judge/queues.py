@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 
 from xdpconform.errors import KernelError, WireError, errno_name
-from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence
+from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
 from xdpconform.netlink.netdev import Queue, QueueType
 from xdpconform.nic import Answer, Nic
 
@@ -17,6 +17,10 @@ def _listed(nic: Nic) -> tuple[Answer, list[Queue]] | Finding:
         return blocked(
             nic.unknown or "this kernel lists no queue-get in the netdev family: boot 6.8 or later"
         )
+    for name in ("queues", "queue", "no-such-queue"):
+        missing = unanswered(nic.answers[name])
+        if missing:
+            return missing
     if not isinstance(answer.value, list):
         return Finding(
             Outcome.FAIL,

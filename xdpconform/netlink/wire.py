@@ -13,6 +13,10 @@ from xdpconform.errors import WireError
 from xdpconform.netlink.constants import NLA_F_NESTED, NLA_F_NET_BYTEORDER, NLA_TYPE_MASK
 from xdpconform.netlink.tuples import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NLMSGHDR = Struct("=IHHII")  # nlmsg_len, nlmsg_type, nlmsg_flags, nlmsg_seq, nlmsg_pid
 NLATTR = Struct("=HH")  # nla_len, nla_type
 GENLMSGHDR = Struct("=BBH")  # cmd, version, reserved
@@ -114,6 +118,29 @@ def push_message(message: Message | tuple[int, int, int, int, bytes]) -> bytes:
     length = NLMSG_HDRLEN + len(payload)
     header = NLMSGHDR.pack(length, kind, flags, sequence, port_id)
     return header + payload + bytes(-length & 3)
+
+
+def readdressed(datagrams: Iterable[bytes], asked: bytes, asks: bytes) -> tuple[bytes, ...]:
+    """Datagrams that answered one request as if they answered another.
+
+    Messages with the sequence number and port of the request `asked` get those of `asks`; all
+    others, and whatever is no message, stay as they are.
+    """
+    old, new = asked[8:NLMSG_HDRLEN], asks[8:NLMSG_HDRLEN]
+    if old == new:
+        return tuple(datagrams)
+    return tuple(_readdressed(datagram, old, new) for datagram in datagrams)
+
+
+def _readdressed(datagram: bytes, old: bytes, new: bytes) -> bytes:
+    changed = bytearray(datagram)
+    offset = 0
+    while offset + NLMSG_HDRLEN <= len(datagram):
+        if datagram[offset + 8 : offset + NLMSG_HDRLEN] == old:
+            changed[offset + 8 : offset + NLMSG_HDRLEN] = new
+        length = _unpack_message(datagram, offset)[0]
+        offset += max(align(length), NLMSG_HDRLEN)
+    return bytes(changed)
 
 
 def pull_attributes(payload: bytes, offset: int = 0) -> list[Attribute]:

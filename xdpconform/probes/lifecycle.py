@@ -72,11 +72,17 @@ class Lifecycle:
         if self._child.returncode:
             text = err.decode("utf-8", "backslashreplace").strip().split("\n")[-1]
             return Answer(WHAT, b"", (), error=SourceError(text or "the child died"))
-        replies = tuple(bytes.fromhex(line) for line in out.decode().split())
-        try:
-            return Answer(WHAT, b"", replies, decode(replies))
-        except WireError as error:
-            return Answer(WHAT, b"", replies, error=error)
+        return read_answer(tuple(bytes.fromhex(line) for line in out.decode().split()))
+
+
+def read_answer(replies: tuple[bytes, ...]) -> Answer:
+    """What was seen, decoded or found to break the format."""
+    from xdpconform.nic import Answer
+
+    try:
+        return Answer(WHAT, b"", replies, decode(replies))
+    except WireError as error:
+        return Answer(WHAT, b"", replies, error=error)
 
 
 def decode(replies: tuple[bytes, ...]) -> list[tuple[int, Device]]:

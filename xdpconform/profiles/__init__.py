@@ -3,6 +3,7 @@
 
 from xdpconform.profiles.load import LoadedProfile, load, load_all
 from xdpconform.profiles.match import Expect, Expectation, Match, Segments, match
+from xdpconform.profiles.shelf import Shelf
 
 __all__ = [
     "Expect",
@@ -10,6 +11,7 @@ __all__ = [
     "LoadedProfile",
     "Match",
     "Segments",
+    "Shelf",
     "load",
     "load_all",
     "match",

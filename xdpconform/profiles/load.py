@@ -101,14 +101,18 @@ def files_of(path: Path) -> list[Path]:
 
 
 def load_all(paths: Iterable[Path] = ()) -> list[LoadedProfile]:
-    """The profiles of files and folders, then the shipped ones.
+    """The profiles of files and folders, then the shipped ones; raises as `load_files`."""
+    return load_files([*paths, SHIPPED])
+
+
+def load_files(paths: Iterable[Path]) -> list[LoadedProfile]:
+    """The profiles of files and folders.
 
     Raises:
-        ProfileError: all that is wrong with any of them.
+        ProfileError: all that is wrong with one of them.
+        InputError: all that is wrong with several.
     """
-    files: list[Path] = []
-    for path in [*paths, SHIPPED]:
-        files += files_of(path)
+    files = [file for path in paths for file in files_of(path)]
     loaded = []
     errors = []
     for path in files:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a source is, and the client that asks one.
 
-A source is where replies come from: the live kernel, later a recording, a mock or another host.
+A source is where replies come from: the live kernel, a recording, a mock, or another host.
 It gives channels (request bytes in, reply datagrams out) and the few facts that do not travel
 over netlink. `Client` runs transactions over a channel and asks again where the protocol says so.
 """
@@ -24,6 +24,7 @@ from xdpconform.netlink.wire import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Final, Protocol
 else:
     Protocol = object
@@ -50,6 +51,8 @@ class Exchange(NamedTuple):
     """NETLINK_ROUTE or NETLINK_GENERIC."""
     request: bytes
     replies: tuple[bytes, ...]
+    lost: bool = False
+    """A part of the answer never arrived (overrun, truncation): this cannot be replayed."""
 
 
 class Channel(Protocol):
@@ -102,8 +105,26 @@ class Source(Protocol):
         read is left out.
         """
 
+    def notifications(self) -> tuple[bytes, ...] | None:
+        """What a listener on the group mgmt saw of a veth pair's life, then a reply to dev-get.
+
+        In the order of `xdpconform.probes.watch`. None: nobody has watched, and the kernel that
+        this process runs on is the one to watch.
+
+        Raises:
+            SourceError: it was tried, and could not be watched.
+        """
+
     def close(self) -> None:
         """Give back what it holds; may be called again."""
+
+
+class Stored(Source, Protocol):
+    """A source that is about certain NICs, and is the same whenever it is asked."""
+
+    @property
+    def ifaces(self) -> Sequence[str]:
+        """The names of the NICs that it is about; others only stand beside them."""
 
 
 class Client:
@@ -138,6 +159,8 @@ class Client:
             except (DumpInterrupted, Overrun, ReplyTruncated) as error:
                 if not tries_left:
                     raise SourceError(f"{error}; gave up after {TRIES} tries") from error
+                if self.trace and not isinstance(error, DumpInterrupted):
+                    self.trace[-1] = self.trace[-1]._replace(lost=True)
                 self.channel.reset(larger=isinstance(error, ReplyTruncated))
             except (Timeout, WireError):
                 self.channel.reset()  # a dump left half read keeps the socket busy (EBUSY)
@@ -150,8 +173,8 @@ class Client:
         transaction = Transaction(request, self._sequence, channel.port_id)
         replies: list[bytes] | None = [] if self.trace is not None else None
         deadline = monotonic() + timeout
-        channel.send(transaction.data)
         try:
+            channel.send(transaction.data)
             while not transaction.complete:
                 try:
                     data, sender = channel.receive(deadline)

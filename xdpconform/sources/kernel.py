@@ -209,6 +209,9 @@ class Kernel:
         folder = "/sys/class/net/" + os.fsdecode(ifname) + "/"
         return self.within(lambda: _read_all(folder, paths))
 
+    def notifications(self) -> None:
+        """None: to watch them needs a child with a namespace of its own, and nobody has."""
+
     def close(self) -> None:
         """Close every channel; may be called again."""
         while self._channels:
