@@ -111,6 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--json", action="store_true", help="print JSON")
     record.set_defaults(verb=_record)
 
+    judge = verbs.add_parser("judge", help="the verdicts of recordings")
+    judge.add_argument("path", nargs="+", metavar="PATH", help="recordings: files, folders, globs")
+    judge.add_argument("--profile", action="append", default=[], metavar="FILE|DIR")
+    judge.add_argument("--variant", action="append", default=[], metavar="PROFILE:VARIANT")
+    judge.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes")
+    judge.add_argument("-q", "--quiet", action="store_true", help="leave out NICs that conform")
+    judge.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    judge.set_defaults(verb=_judge)
+
     profile = verbs.add_parser("profile", help="what drivers should claim")
     what = profile.add_subparsers(required=True, metavar="WHAT")
     listing = what.add_parser("list", help="the profiles there are")
@@ -163,6 +172,19 @@ def _show(options: argparse.Namespace) -> int:
     from xdpconform.outputs.show import show
 
     return show(options.nic, netns=options.netns, as_json=options.json)
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from xdpconform.outputs.judge import judge_recordings
+
+    return judge_recordings(
+        options.path,
+        profiles=options.profile,
+        variants=options.variant,
+        as_json=options.json,
+        quiet=options.quiet,
+        jobs=options.jobs,
+    )
 
 
 def _record(options: argparse.Namespace) -> int:

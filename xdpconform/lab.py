@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import date
 from functools import cache, partial
 from typing import Final, NamedTuple
 
 from xdpconform.errors import NoSuchInterface, SourceError, XdpConformError
 from xdpconform.interfaces import safe_id, select
-from xdpconform.judge import Outcome, Verdict, verdict
+from xdpconform.judge import Finding, Outcome, Verdict, verdict, waive
+from xdpconform.judge.lines import LINES, Line
 from xdpconform.netconfig import suites_folder
 from xdpconform.netlink.netdev import FAMILY_NAME
 from xdpconform.nic import IDLE, Answer, Identity, Link, Nic, QueueCounts
@@ -170,6 +173,39 @@ def _unknown(link: Link, taken: Collection[str], kernel: str, reason: str) -> Ni
     )
 
 
+def judge(subject: Subject, today: date) -> list[tuple[Line, Finding]]:
+    """What every line of level claims finds of a NIC, waivers taken into account.
+
+    Args:
+        subject: the NIC, and its profile.
+        today: the day that waivers are held against.
+    """
+    nic, match = subject.nic, subject.match
+    found = []
+    for line in LINES:
+        finding = line.judge(nic, match)
+        if line.row:
+            finding = finding._replace(param=line.row)
+        if match is not None and finding.outcome is Outcome.FAIL:
+            waivers = match.waivers(line.requirement, finding.param, nic)
+            finding = waive(finding, waivers, today)
+        found.append((line, finding))
+    return found
+
+
+@cache
+def titles() -> dict[str, str]:
+    """The title of each requirement: the first sentence of its docstring in the suites."""
+    found = {}
+    for file in sorted(suites_folder().glob("test_*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                text = (ast.get_docstring(node) or "").split("\n\n")[0]
+                for name in _REQUIREMENT.findall(ast.unparse(node).replace("'", '"')):
+                    found[name] = " ".join(text.split())
+    return found
+
+
 @cache
 def requirements() -> frozenset[str]:
     """The ids of every requirement of the shipped suites, without importing them."""
@@ -207,11 +243,13 @@ def rule(
 __all__ = [
     "Ruling",
     "Subject",
+    "judge",
     "requirements",
     "rule",
     "suites_folder",
     "survey",
     "take",
     "take_stored",
+    "titles",
     "unjudged",
 ]

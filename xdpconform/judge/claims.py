@@ -9,6 +9,7 @@ from xdpconform.nic import FLAGS, Nic
 from xdpconform.profiles.kernel import KernelVersion
 from xdpconform.profiles.match import Expect, Expectation, Match
 
+_ATTRIBUTE = {name: attribute for attribute, names in FLAGS.items() for name in names}
 SEGMENTS_SINCE = KernelVersion(6, 6)
 """From when on kernels report xdp-zc-max-segs."""
 
@@ -51,48 +52,44 @@ def flag(nic: Nic, match: Match | None, name: str) -> Finding:
     capabilities = nic.now
     if capabilities is None:
         return unknown(nic, state)
-    attribute = next(key for key, names in FLAGS.items() if name in names)
+    attribute = _ATTRIBUTE[name]
     claimed = name in capabilities.names()
-    base = Finding(
-        Outcome.PASS,
-        observed=_reported(capabilities, attribute, name, claimed=claimed),
-        evidence=evidence(nic.answers.get("dev-get")),
+    observed = _reported(capabilities, attribute, name, claimed=claimed)
+    proof = evidence(nic.answers.get("dev-get"))
+    if match is None:
+        return no_profile(nic, state)._replace(observed=observed, evidence=proof)
+    expectation = match.expectation(name, nic, state)
+    outcome, kind, reason = _against(expectation, name, claimed=claimed)
+    return Finding(
+        outcome,
+        kind,
+        expected=f"{name} {expectation.expect.value} (profile {match.name})",
+        observed=observed,
+        reason=reason,
+        evidence=proof,
         param=state,
     )
-    if match is None:
-        return no_profile(nic, state)._replace(observed=base.observed, evidence=base.evidence)
-    expectation = match.expectation(name, nic, state)
-    return _against(expectation, base, match, name, claimed=claimed)
 
 
 def _against(
-    expectation: Expectation, base: Finding, match: Match, name: str, *, claimed: bool
-) -> Finding:
-    expect = expectation.expect
-    base = base._replace(
-        expected=f"{name} {expect.value} (profile {match.name})", reason=expectation.reason
-    )
-    place = f" ({expectation.source})" if expectation.source else ""
-    note = f": {expectation.reason}" if expectation.reason else ""
+    expectation: Expectation, name: str, *, claimed: bool
+) -> tuple[Outcome, Kind | None, str]:
+    expect, why, source = expectation
+    place = f" ({source})" if source else ""
+    note = f": {why}" if why else ""
     if expect is Expect.UNDECIDED:
-        return base._replace(
-            outcome=Outcome.BLOCKED,
-            reason=f"{expectation.reason}: run where that can be seen, or name it in a profile of"
-            " your own with --profile=FILE",
+        reason = (
+            f"{why}: run where that can be seen, or name it in a profile of your own with"
+            " --profile=FILE"
         )
+        return Outcome.BLOCKED, None, reason
     if expect is Expect.REQUIRED and not claimed:
-        return base._replace(
-            outcome=Outcome.FAIL,
-            kind=Kind.UNDER_CLAIM,
-            reason=f"the driver should claim {name} and does not{place}{note}",
-        )
+        reason = f"the driver should claim {name} and does not{place}{note}"
+        return Outcome.FAIL, Kind.UNDER_CLAIM, reason
     if expect is Expect.FORBIDDEN and claimed:
-        return base._replace(
-            outcome=Outcome.FAIL,
-            kind=Kind.OVER_CLAIM,
-            reason=f"the driver claims {name} where the profile knows none{place}{note}",
-        )
-    return base._replace(outcome=Outcome.PASS if claimed else Outcome.NOT_CLAIMED)
+        reason = f"the driver claims {name} where the profile knows none{place}{note}"
+        return Outcome.FAIL, Kind.OVER_CLAIM, reason
+    return Outcome.PASS if claimed else Outcome.NOT_CLAIMED, None, why
 
 
 def _reported(capabilities: Capabilities, attribute: str, name: str, *, claimed: bool) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from xdpconform.errors import SourceError
@@ -80,11 +81,13 @@ def evidence(answer: Answer | None) -> dict[str, object]:
     """The bytes behind a finding."""
     if answer is None:
         return {}
-    return {
-        "what": answer.what,
-        "request": answer.request.hex(),
-        "replies": [reply.hex() for reply in answer.replies],
-    }
+    request, replies = _in_hex(answer.request, answer.replies)
+    return {"what": answer.what, "request": request, "replies": list(replies)}
+
+
+@lru_cache(maxsize=64)  # a dozen lines rest on the same answer
+def _in_hex(request: bytes, replies: tuple[bytes, ...]) -> tuple[str, tuple[str, ...]]:
+    return request.hex(), tuple(reply.hex() for reply in replies)
 
 
 def blocked(

@@ -11,6 +11,8 @@ The kernel sends names unless the request's header asks for compact bit sets.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xdpconform.errors import WireError
 from xdpconform.netlink.tuples import NamedTuple
 from xdpconform.netlink.wire import (
@@ -59,8 +61,13 @@ def pull_bitset(attribute: Attribute, name: str) -> Bitset:
         WireError: bytes out of format, no size or bits, a size beyond the kernel's limit, a
             compact bit set, or a bit without an index, beyond the size or given twice.
     """
+    return _pull_bitset(attribute.payload, name)
+
+
+@lru_cache(maxsize=256)  # devices of one kernel have most sets in common
+def _pull_bitset(payload: bytes, name: str) -> Bitset:
     found: dict[int, Attribute] = {}
-    for inner in pull_attributes(attribute.payload):
+    for inner in pull_attributes(payload):
         found.setdefault(inner.type, inner)
     if ETHTOOL_A_BITSET_VALUE in found or ETHTOOL_A_BITSET_MASK in found:
         raise WireError(f"bitset {name}: compact, so that its bits have no names")

@@ -7,6 +7,8 @@ never by its release: distributions backport.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xdpconform.errors import WireError
 from xdpconform.netlink.transaction import Request
 from xdpconform.netlink.tuples import NamedTuple
@@ -88,14 +90,19 @@ def pull_family(message: Message) -> Family:
     Raises:
         WireError: bytes out of format, or no id, name or version.
     """
-    command, _version = pull_genlmsghdr(message.payload)
+    return _pull_family(message.payload)
+
+
+@lru_cache(maxsize=64)  # a kernel says the same of a family each time
+def _pull_family(payload: bytes) -> Family:
+    command, _version = pull_genlmsghdr(payload)
     if command != CTRL_CMD_NEWFAMILY:
         raise WireError(f"nlctrl: command {command} in place of newfamily")
     number: dict[int, int] = {}
     name = ""
     operations: dict[int, int] = {}
     groups: dict[str, int] = {}
-    for attribute in pull_attributes(message.payload, GENL_HDRLEN):
+    for attribute in pull_attributes(payload, GENL_HDRLEN):
         kind = attribute.type
         if kind == CTRL_ATTR_FAMILY_ID:
             number[kind] = pull_number(U16, attribute, "family-id")

@@ -127,8 +127,12 @@ def flag_name(flag: IntFlag) -> str:
 
 def flag_names(flags: IntFlag) -> tuple[str, ...]:
     """The names of all bits set, lowest first; a bit without a name is ``bit-N``."""
-    known = {member.value: flag_name(member) for member in type(flags)}
-    value = int(flags)
+    return _flag_names(type(flags), flags._value_)
+
+
+@lru_cache(maxsize=4096)
+def _flag_names(kind: type[IntFlag], value: int) -> tuple[str, ...]:
+    known = {member.value: flag_name(member) for member in kind}
     return tuple(
         known.get(1 << bit, f"bit-{bit}") for bit in range(value.bit_length()) if value >> bit & 1
     )
@@ -179,8 +183,11 @@ class Capabilities(NamedTuple):
 
     def names(self) -> tuple[str, ...]:
         """Every flag claimed, of all three sets."""
-        sets = self.sets.values()
-        return tuple(name for flags in sets if flags is not None for name in flag_names(flags))
+        found: tuple[str, ...] = ()
+        for flags in (self.features, self.rx_metadata, self.xsk):
+            if flags is not None:
+                found += flag_names(flags)
+        return found
 
     def as_dict(self) -> dict[str, list[str] | int | str | None]:
         """In JSON types by netdev.yaml's names; None for what was absent."""

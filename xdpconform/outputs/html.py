@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdpconform.interfaces import shown
 from xdpconform.outputs.paths import writable
-from xdpconform.outputs.words import in_a_line, outcome
+from xdpconform.outputs.words import TELLING, in_a_line, outcome
 
 if TYPE_CHECKING:
     import pytest
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from xdpconform.outputs.results import NicResults
     from xdpconform.outputs.run import Run
 
+SOURCES = {
+    "kernel": "the live kernel",
+    "recording": "a recording",
+    "mock": "a simulated kernel: this certifies no NIC",
+}
 _COLUMNS = ("Outcome", "NIC", "Requirement", "Expected", "Reported", "Level")
 
 
@@ -139,6 +144,7 @@ def _facts(nic: NicResults) -> dict[str, str | None]:
         "bus": identity.bus_info,
         "PCI": identity.pci,
         "kernel": identity.kernel,
+        "asked": SOURCES[nic.source],
         "profile": nic.profile.name if nic.profile else None,
         "profile digest": nic.profile.digest if nic.profile else None,
         "states seen": ", ".join(nic.capabilities) or "none",
@@ -155,7 +161,7 @@ def _verdict(nic: NicResults) -> str:
         f"<li><b>{escape(line.requirement)}</b> {escape(outcome(line))}:"
         f" {_safe(in_a_line(line))}</li>"
         for line in nic.results
-        if line.outcome in ("fail", "error", "blocked", "waived")
+        if line.outcome in TELLING
     )
     missing = f"<p>Not run: {escape(' '.join(nic.missing))}</p>" if nic.missing else ""
     return (

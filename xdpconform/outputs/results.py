@@ -86,6 +86,8 @@ class NicResults(Struct, frozen=True, forbid_unknown_fields=True):
     """One NIC."""
 
     id: str
+    source: Literal["kernel", "recording", "mock"]
+    """Where its replies came from; a mock certifies no NIC."""
     identity: Identity
     capabilities: dict[Literal["idle", "attached"], Claims]
     """By state; a state that was not seen is not there."""
@@ -133,7 +135,7 @@ def build(
             "started": started,
             "level": level,
             "nics": [
-                _nic(subject, lines.get(subject.nic.id, ()), required, unrun)
+                nic_results(subject, lines.get(subject.nic.id, ()), required, unrun)
                 for subject in subjects
             ],
         },
@@ -141,12 +143,13 @@ def build(
     )
 
 
-def _nic(
+def nic_results(
     subject: Subject,
     lines: Sequence[Result],
     required: frozenset[str],
-    unrun: Collection[tuple[str, str]],
+    unrun: Collection[tuple[str, str]] = (),
 ) -> dict[str, Any]:
+    """One NIC in JSON types: the fields of `NicResults`. Arguments are those of `build`."""
     nic = subject.nic
     ruled = rule(
         [(line.requirement, Outcome(line.outcome)) for line in lines],
@@ -157,6 +160,7 @@ def _nic(
     queues = {key.replace("_", "-"): value for key, value in nic.queues._asdict().items()}
     return {
         "id": nic.id,
+        "source": subject.source,
         "identity": identity | {"mtu": nic.link.mtu, "queues": queues},
         "capabilities": {
             state: seen.as_dict() | {"unknown": seen.unknown_as_dict()}

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
-from xdpconform.outputs.words import in_a_line, outcome
+from xdpconform.outputs.words import TELLING, line_text, verdict_text
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +24,6 @@ STATUS: Final = {
 """By outcome: pytest's category, letter and word."""
 
 _COLOR: Final = {"CONFORMS": "green", "FAILS": "red", "INCOMPLETE": "yellow"}
-_ORDER: Final = ("pass", "fail", "error", "blocked", "waived", "not-claimed")
 
 
 def header(run: Run) -> list[str]:
@@ -64,7 +62,7 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
         _verdict(terminal, nic)
     for nic in results.nics:
         for line in nic.results:
-            if line.outcome in ("fail", "error", "blocked", "waived"):
+            if line.outcome in TELLING:
                 _line(terminal, nic, line)
         if nic.missing:
             terminal.write_line(f"{nic.id} not run: {' '.join(nic.missing)}", yellow=True)
@@ -75,25 +73,24 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
 
 
 def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:
-    counts = Counter(line.outcome for line in nic.results)
-    text = ", ".join(f"{counts[word]} {word}" for word in _ORDER if counts[word])
-    profile = f"profile {nic.profile.name}" if nic.profile else "no profile"
-    driver = shown(nic.identity.driver or "unknown driver")
     terminal.write_line(
-        f"{nic.id} {nic.verdict} ({driver}, {shown(nic.identity.kernel)}, {profile}):"
-        f" {text or 'nothing run'}",
+        verdict_text(
+            nic.id,
+            nic.verdict,
+            driver=nic.identity.driver,
+            kernel=nic.identity.kernel,
+            profile=nic.profile.name if nic.profile else None,
+            source=nic.source,
+            outcomes=(line.outcome for line in nic.results),
+        ),
         bold=True,
         **{_COLOR[nic.verdict]: True},
     )
 
 
 def _line(terminal: pytest.TerminalReporter, nic: NicResults, line: Result) -> None:
-    param = f"[{line.param}]" if line.param else ""
     color = {"fail": "red", "error": "red"}.get(line.outcome, "yellow")
-    reason = shown(in_a_line(line))
-    terminal.write_line(
-        f"{nic.id} {line.requirement}{param} {outcome(line)}: {reason}", **{color: True}
-    )
+    terminal.write_line(f"{nic.id} {line_text(line)}", **{color: True})
     if line.outcome == "fail":
         terminal.write_line(f"    expected: {shown(line.expected)}")
         terminal.write_line(f"    reported: {shown(line.observed)}")

@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""How the log and the terminal word a line; imports nothing that costs."""
+"""How the outputs word a line and a verdict; imports nothing that costs."""
 
 from __future__ import annotations
 
+from collections import Counter
+
+from xdpconform.interfaces import shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Final
+
     from xdpconform.outputs.results import Result
+
+ORDER: Final = ("pass", "fail", "error", "blocked", "waived", "not-claimed")
+"""Outcomes, as they are counted."""
+TELLING: Final = ("fail", "error", "blocked", "waived")
+"""Outcomes that are listed by line."""
 
 
 def in_a_line(line: Result) -> str:
@@ -17,3 +29,32 @@ def in_a_line(line: Result) -> str:
 def outcome(line: Result) -> str:
     """The word for an outcome: of a fail its kind."""
     return line.kind if line.kind and line.outcome == "fail" else line.outcome
+
+
+def line_text(line: Result) -> str:
+    """A line that is listed: requirement, row, outcome and why."""
+    row = f"[{line.param}]" if line.param else ""
+    return f"{line.requirement}{row} {outcome(line)}: {shown(in_a_line(line))}"
+
+
+def verdict_text(
+    nic: str,
+    verdict: str,
+    *,
+    driver: str | None,
+    kernel: str,
+    profile: str | None,
+    source: str,
+    outcomes: Iterable[str],
+) -> str:
+    """A NIC's verdict, what was judged by what, and how many lines came out how."""
+    counts = Counter(outcomes)
+    numbers = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
+    facts = [
+        shown(driver or "unknown driver"),
+        shown(kernel),
+        f"profile {profile}" if profile else "no profile",
+    ]
+    if source == "mock":
+        facts.append("simulated: no NIC was asked")
+    return f"{nic} {verdict} ({', '.join(facts)}): {numbers or 'nothing run'}"

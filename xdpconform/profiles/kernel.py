@@ -8,12 +8,21 @@ tell what a distribution has backported: hence two numbers, and the text for glo
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from xdpconform.errors import InputError
 
 _RELEASE: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 VERSION_PATTERN: Final = r"^[0-9]{1,4}\.[0-9]{1,4}$"
+
+
+@lru_cache(maxsize=1024)  # asked for every rule, and there are few
+def _numbers(release: str) -> tuple[int, int]:
+    match = _RELEASE.match(release)
+    if not match:
+        raise InputError(f"kernel release {release!r} does not begin with two numbers: 6.12")
+    return int(match[1]), int(match[2])
 
 
 class KernelVersion(NamedTuple):
@@ -29,10 +38,7 @@ class KernelVersion(NamedTuple):
         Raises:
             InputError: it does not begin with two numbers.
         """
-        match = _RELEASE.match(release)
-        if not match:
-            raise InputError(f"kernel release {release!r} does not begin with two numbers: 6.12")
-        return cls(int(match[1]), int(match[2]))
+        return cls(*_numbers(release))
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"

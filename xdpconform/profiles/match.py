@@ -14,7 +14,7 @@ from xdpconform.nic import FLAGS, Capabilities, Nic
 from xdpconform.profiles.conditions import holds
 from xdpconform.profiles.kernel import KernelVersion
 from xdpconform.profiles.load import LoadedProfile
-from xdpconform.profiles.model import ClaimRule, Need, Rule, SegmentsRule, Variant, Waiver
+from xdpconform.profiles.model import ClaimRule, Flag, Need, Rule, SegmentsRule, Variant, Waiver
 
 
 class Expect(Enum):
@@ -67,8 +67,11 @@ class Match(NamedTuple):
         variant = self.variant
         if variant is not None and variant.computed is not None and flag in FLAGS["xdp-features"]:
             return _computed(flag, variant, nic)
-        rules = [*profile.claim, *(variant.claim if variant else ())]
-        return _expectation([r for r in rules if flag in {f.value for f in r.flags}], nic, state)
+        wanted = Flag(flag)
+        rules = [rule for rule in profile.claim if wanted in rule.flags]
+        if variant is not None:
+            rules += [rule for rule in variant.claim if wanted in rule.flags]
+        return _expectation(rules, nic, state)
 
     def segments(self, nic: Nic, state: str) -> Segments | Expectation:
         """What is expected of xdp-zc-max-segs while xsk-zerocopy is claimed."""
@@ -195,6 +198,8 @@ def _all_of(ports: Sequence[Capabilities]) -> tuple[str, ...]:
 
 def _expectation(rules: Sequence[ClaimRule], nic: Nic, state: str) -> Expectation:
     # What wins: forbidden, required, optional, undecided, backported; without any it is forbidden.
+    if not rules:
+        return Expectation(Expect.FORBIDDEN)
     judged = [(rule, *_applies(rule, nic, state)) for rule in rules]
 
     def first(need: Need, wanted: bool | None) -> tuple[ClaimRule, str] | None:
@@ -218,7 +223,7 @@ def _expectation(rules: Sequence[ClaimRule], nic: Nic, state: str) -> Expectatio
     for rule, _applies_not, reason in judged:
         if rule.need is not Need.FORBIDDEN and reason.startswith("required from"):
             return Expectation(Expect.OPTIONAL, f"{reason} on; backported", _source(rule))
-    return Expectation(Expect.FORBIDDEN, judged[0][2] if judged else "")
+    return Expectation(Expect.FORBIDDEN, judged[0][2])
 
 
 def _undecided(rule: ClaimRule, reason: str) -> Expectation:
@@ -236,13 +241,13 @@ def _source(rule: Rule) -> str:
 
 def _applies(rule: Rule, nic: Nic, state: str) -> tuple[bool | None, str]:
     """Whether a rule applies, and if not why."""
-    if state not in {known.value for known in rule.states}:
+    if not any(state == known._value_ for known in rule.states):
         return False, f"only in state {' or '.join(known.value for known in rule.states)}"
     told, reason = holds(rule.when, nic)
     if told is False:
         return False, f"only when {reason}"
     release = nic.identity.kernel
-    if not any(fnmatchcase(release, glob) for glob in rule.releases):
+    if not rule.releases or not any(fnmatchcase(release, glob) for glob in rule.releases):
         version = KernelVersion.parse(release)
         if rule.removed and version >= KernelVersion.parse(rule.removed):
             return False, f"removed in {rule.removed}"
