@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--json", action="store_true", help="print JSON, one object a line")
     judge.set_defaults(verb=_judge)
 
+    diff = verbs.add_parser("diff", help="what changed between recordings, results or profiles")
+    diff.add_argument("a", metavar="A", help="a recording, results.json or profile")
+    diff.add_argument("b", metavar="B", help="what to compare it with")
+    diff.add_argument("--json", action="store_true", help="print JSON")
+    diff.set_defaults(verb=_diff)
+
     profile = verbs.add_parser("profile", help="what drivers should claim")
     what = profile.add_subparsers(required=True, metavar="WHAT")
     listing = what.add_parser("list", help="the profiles there are")
@@ -128,7 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     check = what.add_parser("check", help="check profile files")
     check.add_argument("path", nargs="+", metavar="FILE|DIR")
     draft = what.add_parser("draft", help="print a profile that certifies a NIC as it is")
-    draft.add_argument("nic", metavar="NIC")
+    draft.add_argument(
+        "nic", nargs="?", metavar="NIC", help="may be left out where a recording holds one"
+    )
+    draft.add_argument("--recording", metavar="FILE", help="take the NIC from a recording")
     draft.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
     for verb, function in (
         (listing, _profile_list),
@@ -200,6 +209,12 @@ def _record(options: argparse.Namespace) -> int:
     )
 
 
+def _diff(options: argparse.Namespace) -> int:
+    from xdpconform.outputs.diff import diff
+
+    return diff(options.a, options.b, as_json=options.json)
+
+
 def _profile_list(options: argparse.Namespace) -> int:
     from xdpconform.profiles import commands
 
@@ -221,4 +236,6 @@ def _profile_check(options: argparse.Namespace) -> int:
 def _profile_draft(options: argparse.Namespace) -> int:
     from xdpconform.profiles import commands
 
-    return commands.draft_profile(options.nic, netns=options.netns, as_json=options.json)
+    return commands.draft_profile(
+        options.nic, netns=options.netns, recording=options.recording, as_json=options.json
+    )

@@ -12,7 +12,8 @@ import msgspec
 
 from xdpconform.errors import InputError, ProfileError
 from xdpconform.interfaces import select, shown
-from xdpconform.profiles.draft import draft
+from xdpconform.nic import Nic
+from xdpconform.profiles.draft import chosen_link, draft, recorded_links
 from xdpconform.profiles.load import (
     SHIPPED,
     LoadedProfile,
@@ -24,6 +25,8 @@ from xdpconform.profiles.load import (
 )
 from xdpconform.snapshot import Inspector
 from xdpconform.sources import Kernel
+from xdpconform.sources.recording import read as read_recording
+from xdpconform.sources.replay import Replay
 
 
 def list_profiles(*, as_json: bool) -> int:
@@ -94,19 +97,51 @@ def check_profiles(paths: Sequence[str], *, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def draft_profile(nic: str, *, netns: str | None, as_json: bool) -> int:
-    """Print a profile that certifies a NIC as it is."""
-    with Inspector(Kernel(netns)) as inspector:
-        links = select([nic], inspector.links())
-        if len(links) != 1:
-            raise InputError(f"{shown(nic)} names {len(links)} interfaces: draft takes one")
-        text = draft(inspector.nic(links[0]))
+def draft_profile(
+    nic: str | None, *, netns: str | None, recording: str | None = None, as_json: bool
+) -> int:
+    """Print a profile that certifies a NIC as it is.
+
+    Args:
+        nic: name, number or glob; may be left out where a recording holds one NIC.
+        netns: where the NIC is.
+        recording: a file to take the NIC from, in place of the kernel.
+        as_json: print JSON.
+
+    Returns:
+        The exit status: 0.
+
+    Raises:
+        XdpConformError: not one NIC is meant, or its claims are not known or have no name.
+    """
+    text = draft(_live(nic, netns) if recording is None else _recorded(nic, netns, recording))
     profile = decode(text.encode(), "draft")  # what we print passes our own check
     if as_json:
         _print_json(msgspec.to_builtins(profile))
     else:
         sys.stdout.write(text)
     return 0
+
+
+def _live(word: str | None, netns: str | None) -> Nic:
+    if word is None:
+        raise InputError("name a NIC, such as eth0, or a recording with --recording FILE")
+    with Inspector(Kernel(netns)) as inspector:
+        links = select([word], inspector.links())
+        if len(links) != 1:
+            raise InputError(f"{shown(word)} names {len(links)} interfaces: draft takes one")
+        return inspector.nic(links[0])
+
+
+def _recorded(word: str | None, netns: str | None, path: str) -> Nic:
+    if netns is not None:
+        raise InputError(
+            "--netns says where a live NIC is, --recording that none is asked: leave one out"
+        )
+    source = Replay(read_recording(Path(path)), path)
+    with Inspector(source) as inspector:
+        link = chosen_link(word, recorded_links(source, inspector), path)
+        return inspector.nic(link)
 
 
 def _print_json(value: object) -> None:

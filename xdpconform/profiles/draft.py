@@ -6,10 +6,12 @@ from __future__ import annotations
 import json
 from glob import escape
 
-from xdpconform.errors import SourceError
-from xdpconform.interfaces import safe_id
-from xdpconform.nic import FLAGS, Nic
+from xdpconform.errors import InputError, NoSuchInterface, SourceError
+from xdpconform.interfaces import listing, safe_id, select, shown
+from xdpconform.nic import FLAGS, Link, Nic
 from xdpconform.profiles.kernel import KernelVersion
+from xdpconform.snapshot import Inspector
+from xdpconform.sources import Stored
 
 
 def draft(nic: Nic) -> str:
@@ -19,17 +21,18 @@ def draft(nic: Nic) -> str:
         SourceError: what the NIC claims is not known, or it claims bits that have no name.
     """
     capabilities = nic.now
+    ifname = shown(nic.identity.ifname)
     if capabilities is None:
-        raise SourceError(f"{nic.identity.ifname}: {nic.unknown}")
+        raise SourceError(f"{ifname}: {shown(nic.unknown)}")
     strange = [name for name in capabilities.names() if name.startswith("bit-")]
     if strange:
         raise SourceError(
-            f"{nic.identity.ifname} claims {' and '.join(strange)}, which has no name here:"
+            f"{ifname} claims {' and '.join(strange)}, which has no name here:"
             " a newer xdpconform may know it"
         )
     driver = nic.identity.driver
     if driver is None:
-        raise SourceError(f"{nic.identity.ifname} has no driver name that a profile could match")
+        raise SourceError(f"{ifname} has no driver name that a profile could match")
     kernel = KernelVersion.parse(nic.identity.kernel)
     name = safe_id(driver.replace(":", "_").replace("@", "_"))[:40]
     lines = [
@@ -54,6 +57,45 @@ def draft(nic: Nic) -> str:
     if capabilities.zero_copy.available and capabilities.zc_max_segs:
         lines += ["", "[[zc-max-segs]]", f"exactly = {capabilities.zc_max_segs}", 'basis = "seen"']
     return "\n".join(lines) + "\n"
+
+
+def recorded_links(source: Stored, inspector: Inspector) -> list[Link]:
+    """The links that a recording is about, in its order; not those that stand beside them.
+
+    Raises:
+        SourceError: its links lack one that it names.
+    """
+    links = {link.name: link for link in reversed(inspector.links())}
+    for name in source.ifaces:
+        if name not in links:
+            raise SourceError(
+                f"{shown(source.name)} is about {shown(name)}, and its links do not name it"
+            )
+    return [links[name] for name in dict.fromkeys(source.ifaces)]
+
+
+def chosen_link(nic: str | None, links: list[Link], name: str) -> Link:
+    """The NIC of a recording that the user means.
+
+    Args:
+        nic: a name, number or glob; None means the only one there is.
+        links: those that the recording is about.
+        name: what to call it.
+
+    Raises:
+        InputError: none of them is meant, or several are.
+    """
+    name = shown(name)
+    try:
+        found = links if nic is None else select([nic], links)
+    except NoSuchInterface as error:
+        raise InputError(
+            f"no NIC {shown(nic or '')!r} in {name}; it holds: {listing(links)}"
+        ) from error
+    if len(found) != 1:
+        who = f"{name} holds" if nic is None else f"in {name} {shown(nic)} names"
+        raise InputError(f"{who} {len(found)} NICs, draft takes one of them: {listing(found)}")
+    return found[0]
 
 
 def _quoted(text: str) -> str:
