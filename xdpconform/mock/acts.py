@@ -60,8 +60,20 @@ wrong_sequence: Final = changed(_other_sequence)
 
 
 def stale_first(asked: Asked, found: Found) -> Found:
-    """What answered another request comes first."""
-    return [*wrong_sequence(asked, [*datagrams(found)]), *found]
+    """What answered another request comes first, and says little."""
+
+    def older(message: NlMsgHdr) -> NlMsgHdr:
+        if getattr(message.payload, "attributes", None):
+            message.payload.attributes = message.payload.attributes[:1]
+            message.nlmsg_len = None
+        return message
+
+    return [*wrong_sequence(asked, rebuilt([*datagrams(found)], older)), *found]
+
+
+def repeated(_asked: Asked, found: Found) -> Found:
+    """Each datagram comes twice."""
+    return [one for one in found for _copy in range(2)]
 
 
 def foreign_first(_asked: Asked, found: Found) -> Found:
@@ -227,12 +239,33 @@ def cut_in_echo(_asked: Asked, found: Found) -> Found:
     return rewritten(found, lambda data: pack("=I", 28) + data[4:28])
 
 
+def refused(code: int) -> Act:
+    """An error in place of the answer."""
+
+    def act(asked: Asked, found: Found) -> Found:
+        request = asked.request
+        port = _port(found)
+        error = build.error(code, request.data, request.sequence, port, b"", capped=True)
+        return [Datagram(error)]
+
+    return act
+
+
 def accepted(asked: Asked, found: Found) -> Found:
     """What should be refused is answered as if it were right."""
     request = asked.request
     if request.type == 16 or len(request.data) < 20 or request.data[16] not in (1, 2, 200):
         return found
     payload = pack("=BBH", 1, 1, 0) + build.u32(1, 2) + build.u64(3, 0)
+    return [Datagram(build.message(request.type, 0, request.sequence, _port(found), payload))]
+
+
+def any_queue(asked: Asked, found: Found) -> Found:
+    """There is a queue of whatever number."""
+    request = asked.request
+    if request.data[16:17] != b"\x0a" or len(request.data) < 44:
+        return found
+    payload = request.data[16:]
     return [Datagram(build.message(request.type, 0, request.sequence, _port(found), payload))]
 
 

@@ -278,7 +278,7 @@ def _bitset(kind: int, names: tuple[str, ...], chosen: frozenset[str], *, masked
     # ethnl_put_bitset32, net/ethtool/bitset.c
     entries = b""
     for index, name in enumerate(names):
-        here = bool(name) and name in chosen
+        here = (name or f"bit-{index}") in chosen
         if masked or here:
             value = attribute(3, b"") if masked and here else b""
             entries += nest(1, u32(1, index) + string(2, name) + value)

@@ -55,6 +55,13 @@ class Outcome(NamedTuple):
     place: str = ""
     """The question at which it surfaces."""
 
+    def text(self) -> str:
+        """In words."""
+        if self.error:
+            return f"{self.error} at {self.place}: {self.verdict}"
+        lines = ", ".join(f"{line} {word}" for line, word in self.lines.items())
+        return f"{self.verdict}: {lines}" if lines else self.verdict
+
 
 class Fault(NamedTuple):
     """One thing that the mock does wrong."""
@@ -84,6 +91,13 @@ class Fault(NamedTuple):
     def notify(self, datagrams: tuple[bytes, ...]) -> tuple[bytes, ...]:
         """What is told in place of `datagrams`."""
         return self.told(datagrams) if self.told is not None else datagrams
+
+    def comes(self) -> str:
+        """What must come of it, in words."""
+        text = self.outcome.text()
+        if self.beyond is not None:
+            text += f"; from {self.beyond[0]} on {self.beyond[1].text()}"
+        return text
 
     def numbered(self, number: int) -> Fault:
         """This fault of a family with its N."""

@@ -8,13 +8,14 @@ otherwise, is up and claims zero copy.
 
 from __future__ import annotations
 
+import errno
 import re
 from struct import pack
 from typing import Final
 
 from xdpconform.mock import acts
 from xdpconform.mock.fault import Fault, Outcome, attr, edited, edited_link, masked, put
-from xdpconform.mock.told import lost, malformed, stale, twice
+from xdpconform.mock.told import lost, malformed, nothing, stale, twice, unknown
 
 DO: Final = ("dev-get",)
 DUMP: Final = ("dev-get dump",)
@@ -56,6 +57,8 @@ _DATAGRAMS: Final = (
     Fault("stale-reply-first", "a reply to an older request comes first", HARMLESS, (),
           acts.stale_first),
     Fault("noop-first", "NLMSG_NOOP comes first", HARMLESS, (), acts.noop_first),
+    Fault("reply-repeated", "a reply to dev-get comes a second time, too late to matter", HARMLESS,
+          DO, acts.repeated),
     Fault("unknown-control", "a control message of an unknown type answers dev-get", MALFORMED,
           DO, acts.control(9)),
     Fault("overrun-message", "NLMSG_OVERRUN answers dev-get, always", UNANSWERED, DO,
@@ -96,6 +99,20 @@ _MESSAGES: Final = (
           _fails("mismatch", "PROTO-05"), ACK, acts.backwards),
     Fault("no-ack", "NLM_F_ACK is not heeded", Outcome("INCOMPLETE", {"XDP-PROTO-05": "blocked"}),
           ACK, acts.first_only),
+    Fault("refused", "dev-get is refused with EPERM", _fails("mismatch", "PROTO-02"), DO,
+          acts.refused(errno.EPERM)),
+    Fault("vanishes", "the device is gone once it is asked for",
+          _ends("NoSuchInterface", "dev-get"), DO, acts.refused(errno.ENODEV)),
+    Fault("ethtool-malformed", "channels and features have numbers of 16 bits", HARMLESS,
+          ("channels-get", "features-get"),
+          edited(lambda attrs: [attr(one.nla_type, b"\2\0") for one in attrs])),
+    Fault("ethtool-refused", "ethtool is refused with EPERM", HARMLESS,
+          ("channels-get", "features-get"), acts.refused(errno.EPERM)),
+    Fault("family-missing", "nlctrl knows no family netdev",
+          Outcome("INCOMPLETE", {"XDP-PROTO-01": "blocked", "XDP-FEAT-02": "blocked"}), NETDEV,
+          acts.refused(errno.ENOENT)),
+    Fault("family-refused", "nlctrl refuses with EPERM",
+          _ends("KernelError", "getfamily netdev"), NETDEV, acts.refused(errno.EPERM)),
     Fault("family-without-operations", "nlctrl lists no operations", _fails("mismatch", "PROTO-01"),
           NETDEV, edited(put(6, lambda _value: None))),
     Fault("family-without-groups", "nlctrl lists no groups", _fails("mismatch", "PROTO-01"),
@@ -119,6 +136,11 @@ _MESSAGES: Final = (
           QUEUES, acts.each_twice),
     Fault("queue-without-id", "queues have no number", _fails("malformed", "QUEUE-01"), QUEUES,
           edited(put(1, lambda _value: None))),
+    Fault("queue-moved", "queue-get answers about another queue than was asked for",
+          _fails("mismatch", "QUEUE-02"), ("queue-get",),
+          edited(put(1, lambda _value: attr(1, pack("=I", 1))))),
+    Fault("queues-without-end", "there is a queue of whatever number",
+          _fails("mismatch", "QUEUE-03"), REFUSAL, acts.any_queue),
     Fault("queue-of-another", "queues are another device's", _fails("mismatch", "QUEUE-01"),
           QUEUES, edited(put(2, lambda _value: attr(2, pack("=I", 99))))),
 )  # fmt: skip
@@ -217,6 +239,10 @@ _NOTIFICATIONS: Final = (
           told=lost(4)),
     Fault("change-stale", "the notification of the change has the old features",
           _fails("mismatch", "PROTO-14"), told=stale),
+    Fault("nothing-told", "there are no notifications", _fails("mismatch", "PROTO-13", "PROTO-14"),
+          told=nothing),
+    Fault("notification-unknown", "a notification is of an unknown kind",
+          _fails("malformed", "PROTO-13"), told=unknown),
     Fault("notification-malformed", "a notification is cut", _fails("malformed", "PROTO-13"),
           told=malformed),
 )  # fmt: skip

@@ -64,7 +64,7 @@ class Channels(NamedTuple):
 
 
 class Features(NamedTuple):
-    """ethtool's features by name."""
+    """ethtool's features by name; a bit without one is ``bit-N``."""
 
     active: frozenset[str] = frozenset()
     hw: frozenset[str] = frozenset()

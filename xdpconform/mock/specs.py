@@ -69,8 +69,9 @@ def _one(word: str) -> MockKernel:
 
 def _unknown(word: str, what: str, given: str, known: Iterable[str]) -> InputError:
     names = list(known)
-    near = get_close_matches(given, names, 1)
-    guess = f"did you mean {near[0]}? " if near else ""
+    by_lower = {name.lower(): name for name in names}
+    near = get_close_matches(given.lower(), by_lower, 1)
+    guess = f"did you mean {by_lower[near[0]]}? " if near else ""
     return InputError(f"mock {word!r}: no {what} {given!r}; {guess}there are: {', '.join(names)}")
 
 

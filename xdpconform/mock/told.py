@@ -57,3 +57,14 @@ def malformed(datagrams: tuple[bytes, ...]) -> tuple[bytes, ...]:
     """The last attribute of the first notification is cut."""
     first, *others = datagrams
     return (first[:-8], *others)
+
+
+def nothing(_datagrams: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Nobody tells anything."""
+    return ()
+
+
+def unknown(datagrams: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The first notification is of an unknown kind."""
+    first, *others = datagrams
+    return (first[:16] + b"\x4d" + first[17:], *others)
