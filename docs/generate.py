@@ -24,6 +24,7 @@ import msgspec  # noqa: E402 - a bare checkout must find the package
 
 from xdpconform.outputs import results  # noqa: E402
 from xdpconform.profiles import conditions, model  # noqa: E402
+from xdpconform.sources import recording  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -199,6 +200,12 @@ def results_schema() -> str:
     return _json(_schema(results.Results, results, "results.json: the record of a run"))
 
 
+def recording_schema() -> str:
+    """The JSON Schema of recordings."""
+    title = "A recording: the raw bytes that a kernel answered with"
+    return _json(_schema(recording.Recording, recording, title))
+
+
 def _schema(struct: type[msgspec.Struct], module: ModuleType, title: str) -> dict[str, Any]:
     schema: dict[str, Any] = msgspec.json.schema(struct)
     texts = _field_texts(module)
@@ -243,6 +250,7 @@ MADE: dict[str, Callable[[], str]] = {
     "docs/requirements.md": requirements_page,
     "docs/profiles.md": profiles_page,
     "xdpconform/schema/profile-1.schema.json": profile_schema,
+    "xdpconform/schema/recording-1.schema.json": recording_schema,
     "xdpconform/schema/results-1.schema.json": results_schema,
 }
 """What is made: path and how."""

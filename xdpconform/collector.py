@@ -32,11 +32,9 @@ class Collector:
         """Keep the line that a report carries."""
         data = getattr(report, "xdpconform", None)
         if data is not None:
-            import msgspec
-
             from xdpconform.outputs.results import Result
 
-            self.run.lines[data["nic"]].append(msgspec.convert(data["line"], Result))
+            self.run.lines[data["nic"]].append(Result(**data["line"]))
             self.run.errors += report.failed and data["line"]["outcome"] == "error"
 
     @pytest.hookimpl(tryfirst=True)

@@ -186,11 +186,15 @@ def judge(subject: Subject, today: date) -> list[tuple[Line, Finding]]:
         finding = line.judge(nic, match)
         if line.row:
             finding = finding._replace(param=line.row)
-        if match is not None and finding.outcome is Outcome.FAIL:
-            waivers = match.waivers(line.requirement, finding.param, nic)
-            finding = waive(finding, waivers, today)
-        found.append((line, finding))
+        found.append((line, waived(subject, line.requirement, finding, today)))
     return found
+
+
+def waived(subject: Subject, requirement: str, finding: Finding, today: date) -> Finding:
+    """The finding, let pass if it fails and a waiver of the NIC's profile is written for it."""
+    if finding.outcome is not Outcome.FAIL or subject.match is None:
+        return finding
+    return waive(finding, subject.match.waivers(requirement, finding.param, subject.nic), today)
 
 
 @cache
@@ -252,4 +256,5 @@ __all__ = [
     "take_stored",
     "titles",
     "unjudged",
+    "waived",
 ]

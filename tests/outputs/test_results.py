@@ -63,6 +63,7 @@ def test_fields(snapshot: tuple[Subject, Subject]) -> None:
         "missing",
         "profile",
         "results",
+        "source",
         "verdict",
     } == set(nic)
     assert {

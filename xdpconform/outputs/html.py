@@ -91,7 +91,10 @@ class HtmlReport:
         ]
 
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        """A line's cells."""
+        """A line's cells; none for what pytest-html would make a row of and then not show."""
+        if report.when != "call" and report.passed and not report.sections:
+            cells.clear()
+            return
         data = getattr(report, "xdpconform", None)
         words: list[str] = [report.outcome] + [""] * (len(_COLUMNS) - 1)
         if data is not None:

@@ -24,7 +24,7 @@ from xdpconform.outputs.redact import redact
 from xdpconform.outputs.results import write
 from xdpconform.probes.lifecycle import Lifecycle
 from xdpconform.snapshot import Inspector
-from xdpconform.sources import Channel, Kernel, Source
+from xdpconform.sources import Channel, Exchange, Kernel, Source
 from xdpconform.sources.recording import (
     SCHEMA,
     SUFFIX,
@@ -106,18 +106,28 @@ def record(source: Source, ifaces: Sequence[str], watched: Callable[[], Answer])
     with Inspector(recorder) as inspector:
         links = select(ifaces, inspector.links())
         nics = survey(inspector, links, watched, strict=True)
-        kernel = recorder.release()
+        return keep(recorder, inspector.trace, nics)
+
+
+def keep(recorder: Recorder, trace: Sequence[Exchange], nics: Sequence[Nic]) -> Recording:
+    """The recording of what was asked.
+
+    Args:
+        recorder: the source that was asked.
+        trace: every exchange, in order.
+        nics: what was learned.
+    """
     return sealed(
         Recording(
             schema=SCHEMA,
             tool=Tool("xdpconform", __version__),
             taken=datetime.now(UTC).isoformat(timespec="seconds"),
-            kernel=kernel,
+            kernel=recorder.release(),
             redacted=False,
             nics=[_nic(nic) for nic in nics],
             exchanges=[
                 Exchanged(one.what, _PROTOCOLS[one.protocol], one.request, list(one.replies))
-                for one in inspector.trace
+                for one in trace
                 if not one.lost
             ],
             devices=recorder.reads,

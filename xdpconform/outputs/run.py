@@ -37,9 +37,16 @@ class Run:
         self.path: Path | None = None
         """Where results.json goes."""
         self.problems: list[str] = []
+        self._built: tuple[int, Results] | None = None
 
     def results(self) -> Results:
-        """What is known so far, as results.json has it."""
+        """What is known so far, as results.json has it; built anew once more is known."""
+        known = sum(map(len, self.lines.values())) + len(self.unrun)
+        if self._built is None or self._built[0] != known:
+            self._built = known, self._build()
+        return self._built[1]
+
+    def _build(self) -> Results:
         return build(
             self.subjects,
             self.lines,

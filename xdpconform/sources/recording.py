@@ -29,6 +29,7 @@ SIZE_LIMIT: Final = 1 << 24
 
 Text = Annotated[str, Meta(max_length=4096)]
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
+Release = Annotated[str, Meta(pattern=r"^[0-9]{1,4}\.[0-9]{1,4}", max_length=512)]
 Request = Annotated[bytes, Meta(min_length=16, max_length=1 << 16)]
 Datagram = Annotated[bytes, Meta(max_length=1 << 22)]  # BUFFER_LIMIT of the live kernel's channel
 
@@ -89,7 +90,7 @@ class Recording(Struct, frozen=True, forbid_unknown_fields=True):
     tool: Tool
     taken: Name
     """When, RFC 3339, in UTC."""
-    kernel: Name
+    kernel: Release
     """uname -r"""
     redacted: bool
     """Whether MAC addresses, host names and serial numbers were taken out."""
@@ -108,7 +109,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 def digest_of(recording: Recording) -> str:
-    """``sha256:`` and the digest of the recording's JSON without spaces and with no digest in it.
+    """``sha256:`` and the digest of the recording's JSON without spaces, its own digest empty.
 
     Fields are in the order of the struct, exchanges in the order they were asked.
     """
@@ -141,7 +142,8 @@ def decode(data: bytes, name: str) -> Recording:
     try:
         recording = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordingError(f"{name}: not a recording of format {SCHEMA}: {error}") from error
+        text = str(error)[:500]  # which may name a key of megabytes
+        raise RecordingError(f"{name}: not a recording of format {SCHEMA}: {text}") from error
     except RecursionError as error:
         raise RecordingError(f"{name}: not a recording: nested too deeply") from error
     found = digest_of(recording)
@@ -150,6 +152,9 @@ def decode(data: bytes, name: str) -> Recording:
             f"{name}: changed since it was made: its digest is {recording.digest or 'missing'},"
             f" that of its content {found}"
         )
+    names = {nic.ifname for nic in recording.nics}
+    if len(names) < len(recording.nics):
+        raise RecordingError(f"{name}: a NIC stands there twice; made by hand?")
     return recording
 
 
