@@ -230,10 +230,15 @@ def test_netdev(namespace: Namespace, name: str, *, capped: bool) -> None:
         _request, live = exchange(channel, netdev.dev_get(family, index))
         (message,) = pull_messages(live[0])
         device = netdev.pull_device(message).capabilities
-        numbers = [int(flags or 0) for flags in (device.features, device.rx_metadata, device.xsk)]
+        claims = Claims(
+            int(device.features or 0),
+            int(device.rx_metadata or 0),
+            int(device.xsk or 0),
+            device.zc_max_segs,
+        )
         age = Age.of(str(KernelVersion.parse(kernel.release())))
         mock = MockKernel(
-            [MockNic(index, name, Claims(*numbers, device.zc_max_segs), up=name == "upa")],
+            [MockNic(index, name, claims, up=name == "upa")],
             age._replace(netdev=family.id),
         )
         ours = mock.open(NETLINK_GENERIC, port_id=channel.port_id, capped=capped)
@@ -330,7 +335,10 @@ def test_control(namespace: Namespace, *, capped: bool) -> None:
         ours = MockKernel([MockNic(1, "lo")], age).open(
             NETLINK_GENERIC, port_id=channel.port_id, capped=capped
         )
-        for what, question in control_questions(family.id).items():
+        questions = control_questions(family.id)
+        if KernelVersion.parse(kernel.release()) < KernelVersion(6, 18):
+            del questions["ethtool: no header"]  # was said in words once
+        for what, question in questions.items():
             request, live = exchange(channel, question)
             ours.send(request)
             found = [one.hex() for one in received(ours)]

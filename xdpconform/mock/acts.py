@@ -83,7 +83,7 @@ def foreign_first(_asked: Asked, found: Found) -> Found:
         body = message.payload
         for one in getattr(body, "attributes", None) or ():
             if one.nla_type == 3 and len(one.value) == 8:
-                one.value = b"\x7f" + bytes(7)
+                one.value = pack("=Q", 0x7F)
         return message
 
     forged = rebuilt([*datagrams(found)], forge)

@@ -54,7 +54,18 @@ IFINDEX: Final = Policy("u32", least=1)
 _DEV: Final = {1: IFINDEX}
 _QUEUE: Final = {1: Policy("u32"), 2: IFINDEX, 3: Policy("u32", most=1)}
 _QUEUE_DUMP: Final = {2: IFINDEX}
-_NAPI: Final = {2: Policy("u32")}
+_NAPI_ID: Final = 2
+_NAPI: Final = {_NAPI_ID: Policy("u32")}
+_NEEDED: Final = {
+    PAGE_POOL_GET: 1,
+    PAGE_POOL_STATS_GET: 1,
+    NAPI_GET: _NAPI_ID,
+    BIND_RX: 1,
+    NAPI_SET: _NAPI_ID,
+    BIND_TX: 1,
+    QUEUE_CREATE: 1,
+}
+"""Which attribute is missed first."""
 _QSTATS_DUMP: Final = {1: IFINDEX, 4: Policy("uint", most=1)}
 _FAMILY: Final = {1: Policy("u16"), 2: Policy("nul-string", most=15)}
 
@@ -200,23 +211,14 @@ class Generic:
 
     def _other(self, request: Request, command: int) -> Reply:
         """Operations that no question here is about: as a kernel without such objects."""
-        what = f"netdev command {command}"
         if not request.dump:
-            needed = {
-                PAGE_POOL_GET: 1,
-                PAGE_POOL_STATS_GET: 1,
-                NAPI_GET: 2,
-                BIND_RX: 1,
-                NAPI_SET: 2,
-                BIND_TX: 1,
-                QUEUE_CREATE: 1,
-            }[command]
             asked = parse(request, _HEADER, _NAPI) if command == NAPI_GET else {}
-            if command == NAPI_GET and needed in asked:
-                raise Refused(errno.ENOENT, offset=asked[needed].offset)
+            if _NAPI_ID in asked:
+                raise Refused(errno.ENOENT, offset=asked[_NAPI_ID].offset)
             if len(request.data) == NLMSG_HDRLEN + _HEADER:
-                raise Refused(errno.EINVAL, missing=needed)
+                raise Refused(errno.EINVAL, missing=_NEEDED[command])
             raise Refused(errno.EOPNOTSUPP)
+        what = f"netdev command {command}"
         reply = Reply(what, self.age.netdev, dump=True)
         if command != QSTATS_GET:
             return reply
