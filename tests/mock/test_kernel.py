@@ -15,7 +15,7 @@ from xdpconform.mock import Age, Channels, Claims, MockKernel, MockNic, parse
 from xdpconform.netlink import ethtool, genl, netdev, rtnl
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE, NLM_F_DUMP
 from xdpconform.netlink.transaction import Request
-from xdpconform.netlink.wire import push_genlmsghdr
+from xdpconform.netlink.wire import push_attribute, push_genlmsghdr, push_string, push_u32
 from xdpconform.probes.lifecycle import decode
 from xdpconform.sources.base import Client
 
@@ -334,3 +334,85 @@ def test_questions_are_counted() -> None:
 
     assert 1 == mock.asked["dev-get ack"]
     assert 11 == mock.asked["refusal"]
+
+
+def test_families_are_dumped() -> None:
+    """A dump of nlctrl lists every family there is."""
+    names = {}
+    for age in ("6.1", "7.3"):
+        request = Request("families", 16, push_genlmsghdr(3, 2), NLM_F_DUMP)
+        names[age] = [genl.pull_family(one).name for one in generic(age).ask(request)]
+
+    assert {"6.1": ["nlctrl", "ethtool"], "7.3": ["nlctrl", "ethtool", "netdev"]} == names
+
+
+def by_name(family_: genl.Family, name: bytes) -> Request:
+    """channels-get of a device by its name."""
+    header = push_attribute(1, push_string(2, name), nested=True)
+    return Request("ethtool", family_.id, push_genlmsghdr(17, 1) + header)
+
+
+def test_ethtool_by_name() -> None:
+    """ethtool finds a device by its name too, and dumps those that have an answer."""
+    client = generic()
+    found = family(client, "ethtool")
+    channels = ethtool.pull_channels(client.ask(by_name(found, b"eth3"))[0])
+    dumped = client.ask(Request("ethtool", found.id, push_genlmsghdr(17, 1), NLM_F_DUMP))
+    with pytest.raises(KernelError) as caught:
+        client.ask(by_name(found, b"eth4"))
+
+    assert 3 == channels.ifindex
+    assert [3] == [ethtool.pull_channels(one).ifindex for one in dumped]
+    assert "no device matches name" == caught.value.extack.message
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "payload", "code"),
+    [
+        (11, 0, push_u32(2, 5), errno.ENOENT),
+        (12, NLM_F_DUMP, push_u32(1, 3), errno.EOPNOTSUPP),
+        (12, NLM_F_DUMP, push_u32(1, 99), errno.ENODEV),
+        (12, NLM_F_DUMP, push_attribute(4, bytes(3)), errno.EINVAL),
+        (12, NLM_F_DUMP, push_attribute(4, b"\2" + bytes(7)), errno.ERANGE),
+        (13, 0, b"", errno.EINVAL),
+        (13, 0, push_u32(1, 3), errno.EOPNOTSUPP),
+        (16, 0, b"", errno.EINVAL),
+        (200, 0, b"", errno.EOPNOTSUPP),
+    ],
+)
+def test_other_operations(command: int, flags: int, payload: bytes, code: int) -> None:
+    """Operations that nobody asks for here are refused as where there is no such object."""
+    client = generic()
+    found = family(client)
+    with pytest.raises(KernelError) as caught:
+        client.ask(Request("other", found.id, push_genlmsghdr(command, 1) + payload, flags))
+
+    assert code == caught.value.errno
+
+
+@pytest.mark.parametrize("command", [5, 9, 11, 12])
+def test_nothing_of_others(command: int) -> None:
+    """A dump of what the mock does not keep is empty."""
+    client = generic()
+    request = Request("other", family(client).id, push_genlmsghdr(command, 1), NLM_F_DUMP)
+
+    assert [] == client.ask(request)
+
+
+def test_programs() -> None:
+    """A link tells the program's mode, and its number where there is one."""
+    modes = ("none", "native", "generic", "offloaded", "several")
+    nics = [MockNic(n, f"eth{n}", xdp=mode, prog_id=9) for n, mode in enumerate(modes, 1)]
+    client = Client(MockKernel(nics).open(NETLINK_ROUTE))
+    links = [rtnl.pull_link(one) for one in client.ask(rtnl.getlink_dump())]
+
+    assert list(modes) == [link.xdp for link in links]
+
+
+def test_elsewhere() -> None:
+    """A lower device in another namespace is told with that namespace's number."""
+    nics = [MockNic(2, "veth0", kind="veth", lower=2, lower_netnsid=0)]
+    client = Client(MockKernel(nics).open(NETLINK_ROUTE))
+    link = rtnl.pull_link(client.ask(rtnl.getlink(ifindex=2))[0])
+
+    assert (2, True) == (link.lower, link.lower_elsewhere)

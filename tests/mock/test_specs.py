@@ -69,7 +69,7 @@ def test_rows_as_profiles_have_them() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row['driver']}-{row['name']}" for row in ROWS])
 def test_row(row: dict[str, Any]) -> None:
-    """A row's mock claims on each kernel and in each state what the row says, and answers rightly."""
+    """A mock claims on each kernel and in each state what its row says, and answers rightly."""
     for kernel, told in row["kernels"].items():
         for state in (IDLE, ATTACHED):
             mock = mock_of(row["driver"], row["name"], kernel, state)

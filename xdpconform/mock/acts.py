@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from xdpconform.errors import Overrun
 from xdpconform.mock import build
 from xdpconform.mock.fault import attr, rebuilt, rewritten
+from xdpconform.mock.generic import NLCTRL
+from xdpconform.mock.packets import dissect
 from xdpconform.netlink.constants import (
     NLM_F_ACK_TLVS,
     NLM_F_DUMP_INTR,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 STRANGER: Final = 4242
 """A port that is not the kernel's."""
+_ACCEPTED: Final = (b"\x01", b"\x02", b"\xc8")
+"""Commands of wrong questions: dev-get, its notification, and one that there is not."""
 _BLOCK: Final = bytes(range(256)) * 4096
 
 
@@ -172,7 +176,11 @@ def each_twice(_asked: Asked, found: Found) -> Found:
 
 def without_last(_asked: Asked, found: Found) -> Found:
     """A dump without its last entry."""
-    total = sum(one.data.count(pack("=BBH", 10, 1, 0)) for one in datagrams(found))
+    total = sum(
+        message.nlmsg_type != NLMSG_DONE
+        for one in datagrams(found)
+        for message in dissect(one.data)
+    )
     seen = 0
 
     def change(message: NlMsgHdr) -> list[NlMsgHdr]:
@@ -254,7 +262,7 @@ def refused(code: int) -> Act:
 def accepted(asked: Asked, found: Found) -> Found:
     """What should be refused is answered as if it were right."""
     request = asked.request
-    if request.type == 16 or len(request.data) < 20 or request.data[16] not in (1, 2, 200):
+    if request.type == NLCTRL or request.data[16:17] not in _ACCEPTED:
         return found
     payload = pack("=BBH", 1, 1, 0) + build.u32(1, 2) + build.u64(3, 0)
     return [Datagram(build.message(request.type, 0, request.sequence, _port(found), payload))]
