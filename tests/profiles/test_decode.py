@@ -605,7 +605,7 @@ def test_load_all(tmp_path: Path) -> None:
     written(folder, "notes.txt", "no profile")
     one = written(tmp_path, "x.toml", HEAD)
     shipped = [loaded.profile.name for loaded in load_all()]
-    assert shipped == sorted(file.stem for file in SHIPPED.glob("*.toml"))
+    assert shipped == [file.stem for file in sorted(SHIPPED.glob("*.toml"))]
     assert {"no-xdp", "tun", "veth", "virtio_net"} <= set(shipped)
     names = [loaded.profile.name for loaded in load_all([one, folder])]
     assert ["x", "a", "b", *shipped] == names
