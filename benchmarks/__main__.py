@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import certify, dev_get, dump, plugin_idle, show
+from benchmarks import certify, dev_get, dump, judge, plugin_idle, replay, show
 from benchmarks.measure import Settings, Unmeasured, as_dict, text
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "show": show.measure,
     "plugin_idle": plugin_idle.measure,
     "certify": certify.measure,
+    "judge": judge.measure,
+    "replay": replay.measure,
 }
 
 EXIT_MISSED = 1
