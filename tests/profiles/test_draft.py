@@ -143,6 +143,10 @@ def test_any_driver(driver: str) -> None:
             "eth7 claims bit-7 and bit-4, which has no name here: a newer xdpconform may know it",
         ),
         (make_nic(driver=None), "eth7 has no driver name that a profile could match"),
+        (
+            make_nic(driver=None, ifname="a\x1b[2J"),
+            "a\\x1b[2J has no driver name that a profile could match",
+        ),
     ],
 )
 def test_refused(nic: Nic, text: str) -> None:

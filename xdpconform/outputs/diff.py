@@ -30,7 +30,7 @@ from xdpconform.sources import recording
 from xdpconform.sources.replay import Replay
 
 SIZE_LIMIT: Final = 1 << 28
-"""Bytes of a file. results.json has about 40 kB a NIC."""
+"""Bytes of a file. results.json has 30 to 40 kB a NIC."""
 EXPECTED: Final = (
     f"JSON with the schema {recording.SCHEMA} or {results.SCHEMA}, or the TOML of a profile"
 )
