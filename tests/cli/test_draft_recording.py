@@ -242,6 +242,17 @@ def test_no_recording(run: Run, tmp_path: Path) -> None:
     )
 
 
+def test_hostile_field(run: Run, tmp_path: Path) -> None:
+    """What a refused file has in it reaches the terminal with escapes."""
+    path = tmp_path / "x"
+    path.write_text('{"schema": "xdpconform-recording-1", "\\u001b[2J": 1}')
+
+    status, out, said = run("profile", "draft", "--recording", path)
+
+    assert (ERROR, "") == (status, out)
+    assert said.endswith("Object contains unknown field `\\x1b[2J`\n")
+
+
 def test_neither(run: Run) -> None:
     """Without a NIC and without a recording, both ways are named."""
     assert (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from xdpconform.errors import InputError, ProfileError
+from xdpconform.errors import InputError, ProfileError, RecordingError
 from xdpconform.interfaces import select, shown
 from xdpconform.nic import Nic
 from xdpconform.profiles.draft import chosen_link, draft, recorded_links
@@ -138,7 +138,11 @@ def _recorded(word: str | None, netns: str | None, path: str) -> Nic:
         raise InputError(
             "--netns says where a live NIC is, --recording that none is asked: leave one out"
         )
-    source = Replay(read_recording(Path(path)), path)
+    try:
+        recording = read_recording(Path(path))
+    except RecordingError as error:  # told in the words of whoever wrote the file
+        raise RecordingError(shown(str(error))) from error
+    source = Replay(recording, path)
     with Inspector(source) as inspector:
         link = chosen_link(word, recorded_links(source, inspector), path)
         return inspector.nic(link)
