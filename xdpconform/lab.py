@@ -59,7 +59,12 @@ def take(
 
 
 def take_stored(
-    source: Stored, kind: str, shelf: Shelf, taken: Collection[str] = ()
+    source: Stored,
+    kind: str,
+    shelf: Shelf,
+    taken: Collection[str] = (),
+    *,
+    variant: str = "",
 ) -> list[Subject]:
     """Ask a recording or a mock everything once; whatever is wrong with it stays its own.
 
@@ -68,6 +73,7 @@ def take_stored(
         kind: ``recording`` or ``mock``.
         shelf: the profiles.
         taken: ids that other NICs of the run have.
+        variant: of its driver's profile, where it is known from outside.
     """
     try:
         with Inspector(source) as inspector:
@@ -81,7 +87,7 @@ def take_stored(
         name = source.name if len(nics) == 1 else f"{source.name}:{nic.identity.ifname}"
         nic = nic._replace(id=safe_id(name, ids))  # noqa: PLW2901 - the same NIC under its name
         ids.append(nic.id)
-        subjects.append(Subject(nic, shelf.match(nic), kind))
+        subjects.append(Subject(nic, shelf.match(nic, variant), kind))
     return subjects
 
 

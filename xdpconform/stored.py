@@ -64,7 +64,8 @@ def take_mocks(words: Sequence[str], shelf: Shelf, others: Iterable[Subject]) ->
     taken = {subject.nic.id for subject in others}
     subjects = []
     for source in parse(words):
-        found = take_stored(source, "mock", shelf, taken)
+        variant = source.name.partition("@")[0].partition(":")[2]
+        found = take_stored(source, "mock", shelf, taken, variant=variant)
         taken.update(subject.nic.id for subject in found)
         subjects += found
     return subjects

@@ -28,7 +28,7 @@ from xdpconform.errors import KernelError, SourceError, WireError
 from xdpconform.judge import Finding, Kind, Outcome, lifecycle, protocol, queues
 from xdpconform.netlink.extack import ExtAck
 from xdpconform.netlink.netdev import Device, Queue, pull_device
-from xdpconform.netlink.wire import pull_messages
+from xdpconform.netlink.wire import pull_messages, readdressed
 from xdpconform.nic import Answer, Capabilities, XdpAct
 from xdpconform.probes.protocol import wrong_questions
 from xdpconform.snapshot import NO_FAMILY
@@ -49,7 +49,10 @@ def short(finding: Finding) -> tuple[Outcome, Kind | None, str]:
 
 
 def lying(nic: Nic, name: str, **change: Any) -> Nic:
-    """The NIC with one answer changed."""
+    """The NIC with one answer changed; new replies come under the number of the request."""
+    request = nic.answers[name].request
+    if "replies" in change and request:
+        change["replies"] = readdressed(change["replies"], reply(b""), request)
     return nic._replace(answers={**nic.answers, name: nic.answers[name]._replace(**change)})
 
 
@@ -230,6 +233,25 @@ def test_attributes(
     nic = asked(make_nic(["basic", "redirect"], kernel=kernel))
     nic = lying(nic, "dev-get", **told(HEAD + b"".join(parts)))
     assert wanted == short(protocol.attributes(nic))
+
+
+def test_two_messages() -> None:
+    """Two messages in one datagram are one too many, whatever the second says."""
+    datagram = reply(device_reply(7, OWN.capabilities))
+    nic = lying(NIC, "dev-get", replies=(datagram + datagram,))
+    finding = protocol.one_reply(nic)
+
+    assert (FAIL, Kind.MISMATCH) == short(finding)[:2]
+    assert "2 messages" == finding.observed
+
+
+def test_stale_messages_are_not_judged() -> None:
+    """What answers an older request stands in the trace, and says nothing of this one."""
+    stale = pack("=IHHII", 20, 28, 0, 77, 0) + b"old."
+    nic = lying(NIC, "dev-get", replies=(stale, reply(device_reply(7, OWN.capabilities))))
+
+    assert PASS is protocol.attributes(nic).outcome
+    assert PASS is protocol.one_reply(nic).outcome
 
 
 def test_attributes_words() -> None:

@@ -12,12 +12,6 @@ from xdpconform.errors import XdpConformError
 from xdpconform.mock import FAULTS, Fault, fault_named, parse
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "mock.md"
-KNOWN: dict[str, str] = {
-    "stale-reply-first": "XDP-PROTO-05 counts a stale message of the trace as an answer",
-    "noop-first": "XDP-PROTO-03 and XDP-PROTO-05 take NLMSG_NOOP for a reply",
-    "two-replies": "XDP-PROTO-02 passes, since only the first of two messages is taken",
-}
-"""Faults whose outcome is not yet as promised."""
 NIC = "virtio_net"
 """A row that conforms and claims zero copy."""
 
@@ -32,18 +26,11 @@ def each(fault: Fault) -> list[Fault]:
     return [fault.numbered(number) for number in sorted(numbers)]
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if name not in KNOWN])
+@pytest.mark.parametrize("name", FAULTS)
 def test_outcome(name: str) -> None:
     """A NIC with a fault is judged, or cannot be, just as the table says."""
     for fault in each(FAULTS[name]):
         check(fault)
-
-
-@pytest.mark.parametrize("name", KNOWN)
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="see KNOWN")
-def test_outcome_known(name: str) -> None:
-    """A fault that is known to be judged otherwise still is."""
-    check(FAULTS[name])
 
 
 def check(fault: Fault) -> None:

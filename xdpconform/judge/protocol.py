@@ -7,11 +7,11 @@ import os
 
 from xdpconform.errors import KernelError, WireError, XdpConformError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
-from xdpconform.netlink.constants import NLMSG_ERROR
+from xdpconform.netlink.constants import NLMSG_ERROR, NLMSG_NOOP
 from xdpconform.netlink.extack import pull_status
 from xdpconform.netlink.genl import GENL_CMD_CAP_DO, GENL_CMD_CAP_DUMP, Family
 from xdpconform.netlink.netdev import MGMT_GROUP, Command, DevAttr, Device
-from xdpconform.netlink.wire import pull_attributes, pull_messages
+from xdpconform.netlink.wire import Message, pull_attributes, pull_messages
 from xdpconform.nic import Answer, Nic
 from xdpconform.profiles.kernel import KernelVersion
 
@@ -80,7 +80,28 @@ def one_reply(nic: Nic) -> Finding:
         return base._replace(
             outcome=Outcome.FAIL, kind=Kind.MISMATCH, reason="the reply is about another device"
         )
+    number = len(_messages(answer))
+    if number > 1:
+        reason = "whoever takes the first message leaves the others for the next question"
+        return base._replace(
+            outcome=Outcome.FAIL,
+            kind=Kind.MISMATCH,
+            observed=f"{number} messages",
+            reason=reason,
+        )
     return base
+
+
+def _messages(answer: Answer) -> list[Message]:
+    """The messages that answer the request; not what answers an older one, nor NLMSG_NOOP."""
+    (asked,) = pull_messages(answer.request)
+    return [
+        message
+        for reply in answer.replies
+        for message in pull_messages(reply)
+        if (message.sequence, message.port_id) == (asked.sequence, asked.port_id)
+        and message.type != NLMSG_NOOP
+    ]
 
 
 def attributes(nic: Nic) -> Finding:
@@ -96,7 +117,7 @@ def attributes(nic: Nic) -> Finding:
         return _malformed(answer, expected)
     kinds = [
         attribute.type
-        for message in pull_messages(answer.replies[0])
+        for message in _messages(answer)
         for attribute in pull_attributes(message.payload, 4)
         if attribute.type != DevAttr.PAD
     ]
@@ -165,9 +186,9 @@ def acknowledged(nic: Nic) -> Finding:
     expected = "the reply, then NLMSG_ERROR with error 0"
     if answer.error is not None:
         return _malformed(answer, expected)
-    messages = [message for reply in answer.replies for message in pull_messages(reply)]
     kinds = [
-        f"error {pull_status(m).errno}" if m.type == NLMSG_ERROR else "reply" for m in messages
+        f"error {pull_status(message).errno}" if message.type == NLMSG_ERROR else "reply"
+        for message in _messages(answer)
     ]
     base = Finding(
         Outcome.PASS, expected=expected, observed=", ".join(kinds), evidence=evidence(answer)

@@ -56,10 +56,22 @@ class Shelf:
             self._by_driver[driver] = [*self._own, *map(self._load, fitting)]
         return self._by_driver[driver]
 
-    def match(self, nic: Nic) -> Match | None:
-        """The profile and variant that a NIC falls under; None if there is none."""
-        driver = nic.identity.driver
-        return match(self.of(driver), nic, self.variants) if driver is not None else None
+    def match(self, nic: Nic, variant: str = "") -> Match | None:
+        """The profile and variant that a NIC falls under; None if there is none.
+
+        Args:
+            nic: the NIC.
+            variant: which one it is known to be, if its profile has one of this name.
+        """
+        if nic.identity.driver is None:
+            return None
+        loaded = self.of(nic.identity.driver)
+        known = [
+            f"{one.profile.name}:{variant}"
+            for one in loaded
+            if any(variant == named.name for named in one.profile.variant)
+        ]
+        return match(loaded, nic, [*self.variants, *known])
 
     def _load(self, path: Path) -> LoadedProfile:
         if path not in self._shipped:
