@@ -135,3 +135,54 @@ def datagrams(sequence: int, port_id: int) -> st.SearchStrategy[bytes]:
         max_size=5,
     ).map(encode_messages)
     return st.one_of(st.binary(max_size=64), whole, damaged(whole))
+
+
+def _nest(kind: int, parts: Sequence[bytes]) -> bytes:
+    return encode_attributes([Attribute(kind, b"".join(parts), nested=True)])
+
+
+bits = st.builds(
+    lambda index, name, on: _nest(
+        1,
+        [
+            encode_attributes([Attribute(1, pack("=I", index)), Attribute(2, name)]),
+            encode_attributes([Attribute(3, b"")]) if on else b"",
+        ],
+    ),
+    st.one_of(st.integers(0, 40), u32),
+    st.binary(max_size=40),
+    st.booleans(),
+)
+bitsets = st.builds(
+    lambda listed, size, members: (
+        (encode_attributes([Attribute(1, b"")]) if listed else b"")
+        + encode_attributes([Attribute(2, pack("=I", size))])
+        + _nest(3, members)
+    ),
+    st.booleans(),
+    st.one_of(st.integers(0, 64), u32),
+    st.lists(bits, max_size=6),
+)
+"""Verbose bit sets of the ethtool family, lists and masks."""
+
+_link_attributes = st.lists(
+    st.builds(
+        Attribute,
+        st.one_of(st.sampled_from([1, 3, 4, 5, 10, 18, 37, 43, 52, 53]), attribute_types),
+        st.one_of(payloads, nests),
+        st.booleans(),
+    ),
+    max_size=8,
+).map(encode_attributes)
+link_datagrams = st.lists(
+    st.builds(
+        Message,
+        st.sampled_from([16, 16, 16, 3]),
+        u16,
+        u32,
+        u32,
+        st.builds(lambda header, rest: header + rest, ifinfomsgs, _link_attributes),
+    ),
+    max_size=3,
+).map(encode_messages)
+"""Datagrams of RTM_NEWLINK, with attributes that are read and others."""

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests import strategies as own
 from xdpconform.errors import XdpConformError
-from xdpconform.netlink import genl, netdev, rtnl, wire
+from xdpconform.netlink import ethtool, genl, netdev, rtnl, wire
+from xdpconform.netlink.bitset import Bitset, pull_bitset
 from xdpconform.netlink.constants import NLM_F_ACK, NLM_F_DUMP
 from xdpconform.netlink.extack import Status, attribute_at, pull_status
 from xdpconform.netlink.netdev import (
@@ -24,6 +25,7 @@ from xdpconform.netlink.netdev import (
     XdpRxMetadata,
     XskFlags,
 )
+from xdpconform.netlink.redact import redact_links
 from xdpconform.netlink.transaction import Request, Transaction
 from xdpconform.netlink.wire import Attribute, Message
 
@@ -127,6 +129,20 @@ DECODERS: dict[str, tuple[Callable[[Message], object], st.SearchStrategy[Message
         st.builds(Message, st.sampled_from([16, 16, 16, 17]), own.u16, own.u32, own.u32,
                   own.bodies(own.ifinfomsgs)),
     ),
+    **{
+        name: (
+            decode,
+            st.builds(Message, st.just(21), own.u16, own.u32, own.u32,
+                      own.bodies(own.genl_headers([reply]))),
+        )
+        for name, decode, reply in (
+            ("channels", ethtool.pull_channels, 18),
+            ("rings", ethtool.pull_rings, 16),
+            ("features", ethtool.pull_features, 11),
+            ("rss", ethtool.pull_rss, 38),
+            ("tsinfo", ethtool.pull_tsinfo, 26),
+        )
+    },
 }  # fmt: skip
 
 
@@ -143,6 +159,36 @@ def test_decoder(
 
     assert not isinstance(value, str)
     assert value == value_or_typed_error(lambda: decode(message))
+
+
+@fixed
+@given(st.one_of(own.bitsets, own.damaged(own.bitsets), well_formed_or_not))
+def test_pull_bitset(payload: bytes) -> None:
+    """Any payload gives names, no more than its size says, or a WireError."""
+    found = value_or_typed_error(lambda: pull_bitset(Attribute(1, payload), "any"))
+
+    assert not isinstance(found, str)
+    if isinstance(found, Bitset):
+        assert found.size >= len(found.names)
+
+
+@fixed
+@given(
+    st.one_of(
+        st.binary(max_size=128),
+        own.link_datagrams,
+        own.damaged(own.link_datagrams),
+    ),
+    st.binary(max_size=200),
+)
+def test_redact_links(data: bytes, name: bytes) -> None:
+    """What is left of any datagram is well formed, and has no attribute that is not read."""
+    left = wire.pull_messages(redact_links(data, lambda _name: name))
+
+    for message in left:
+        if message.type == 16 and len(message.payload) >= 16:
+            kinds = {one.type for one in wire.pull_attributes(message.payload, 16)}
+            assert kinds <= {3, 4, 5, 10, 18, 37, 43, 52, 53}
 
 
 @fixed

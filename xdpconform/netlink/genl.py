@@ -90,11 +90,11 @@ def pull_family(message: Message) -> Family:
     Raises:
         WireError: bytes out of format, or no id, name or version.
     """
-    return _pull_family(message.payload)
+    payload = message.payload
+    return (_pull_family if len(payload) <= _KEPT else _decode)(payload)
 
 
-@lru_cache(maxsize=64)  # a kernel says the same of a family each time
-def _pull_family(payload: bytes) -> Family:
+def _decode(payload: bytes) -> Family:
     command, _version = pull_genlmsghdr(payload)
     if command != CTRL_CMD_NEWFAMILY:
         raise WireError(f"nlctrl: command {command} in place of newfamily")
@@ -121,6 +121,11 @@ def _pull_family(payload: bytes) -> Family:
     if CTRL_ATTR_FAMILY_ID not in number or CTRL_ATTR_VERSION not in number or not name:
         raise WireError("nlctrl: a family without id, name or version")
     return Family(number[CTRL_ATTR_FAMILY_ID], name, number[CTRL_ATTR_VERSION], operations, groups)
+
+
+_KEPT: Final = 1 << 13
+"""Bytes of what is kept at most: the largest families need 4 KiB, a hostile reply has any size."""
+_pull_family: Final = lru_cache(maxsize=64)(_decode)  # a kernel says the same each time
 
 
 def _numbers(entry: Attribute, wanted: set[int]) -> dict[int, int]:

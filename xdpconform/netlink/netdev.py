@@ -289,7 +289,7 @@ def pull_devices(payloads: Iterable[bytes]) -> list[Device]:
             if start not in _HEADS:
                 devices.append(_pull_device(payload))
                 continue
-            capabilities = _pull_capabilities(rest)
+            capabilities = (_pull_capabilities if len(rest) <= _KEPT else _decode)(rest)
             head, tail = start, rest
         devices.append(_new(Device, (ifindex, capabilities)))
     return devices
@@ -328,10 +328,14 @@ _HEAD_SIZE: Final = 12  # with ifindex itself
 _new = tuple.__new__
 
 
-@lru_cache(maxsize=1024)
-def _pull_capabilities(attributes: bytes) -> Capabilities:
+def _decode(attributes: bytes) -> Capabilities:
     # Behind as many bytes as stood before, so that an error counts from the payload's start.
     return _capabilities(pull_attributes(bytes(_HEAD_SIZE) + attributes, _HEAD_SIZE))
+
+
+_KEPT: Final = 256
+"""Bytes of what is kept at most: a kernel's are below 64, a hostile reply's may be megabytes."""
+_pull_capabilities: Final = lru_cache(maxsize=1024)(_decode)
 
 
 def _capabilities(attributes: list[Attribute]) -> Capabilities:

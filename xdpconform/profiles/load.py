@@ -8,6 +8,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -34,6 +35,14 @@ SHIPPED: Final = Path(__file__).parent
 """Where the profiles of this package are."""
 SIZE_LIMIT: Final = 1 << 18
 """Bytes of a profile file; one of every driver's is below 20,000."""
+_DOTS_LIMIT: Final = 64
+"""Dots of a line: tomllib takes time by the cube of the parts of a key."""
+_RULES_LIMIT: Final = 1000
+"""Rules of a profile: each is held against each."""
+_PROBLEMS_LIMIT: Final = 50
+"""Problems that are told of one file."""
+_TEXT_LIMIT: Final = 2000
+"""Characters of one of them."""
 
 _ARRAYS: Final[dict[str, type[msgspec.Struct]]] = {
     "claim": ClaimRule,
@@ -140,6 +149,7 @@ def decode(data: bytes, name: str) -> Profile:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise ProfileError(name, [f"line {line}: not UTF-8 text"]) from error
+    _check_lines(text, name)
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
@@ -147,11 +157,30 @@ def decode(data: bytes, name: str) -> Profile:
     try:
         profile = msgspec.convert(table, Profile)
     except ValueError as error:  # msgspec.ValidationError, or a number of 5,000 digits
-        raise ProfileError(name, list(_problems(table, text))) from error
-    problems = list(_contradictions(profile, whole=profile.extends is None))
+        raise ProfileError(name, _some(_problems(table, text))) from error
+    parts: list[Profile | Variant] = [profile, *profile.variant]
+    rules = sum(len(part.claim) + len(part.zc_max_segs) for part in parts)
+    if rules > _RULES_LIMIT:
+        raise ProfileError(name, [f"{rules} rules; a profile has at most {_RULES_LIMIT}"])
+    problems = _some(_contradictions(profile, whole=profile.extends is None))
     if problems:
         raise ProfileError(name, problems)
     return profile
+
+
+def _check_lines(text: str, name: str) -> None:
+    for number, line in enumerate(text.split("\n"), 1):
+        dots = line.count(".")
+        if dots > _DOTS_LIMIT:
+            raise ProfileError(name, [f"line {number}: {dots} dots; at most {_DOTS_LIMIT}"])
+
+
+def _some(problems: Iterable[str]) -> list[str]:
+    """The first problems; of a text from the file, the first part."""
+    found = list(islice(problems, _PROBLEMS_LIMIT + 1))
+    if len(found) > _PROBLEMS_LIMIT:
+        found[-1] = "and more"
+    return [one if len(one) <= _TEXT_LIMIT else one[:_TEXT_LIMIT] + "..." for one in found]
 
 
 def _problems(table: dict[str, Any], text: str) -> Iterator[str]:
@@ -180,7 +209,8 @@ def _convert(value: Any, struct: type[msgspec.Struct], text: str, place: str) ->
     try:
         msgspec.convert(value, struct)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
+        message, _, path = str(error).rpartition(" - at `$")  # before it may stand anything
+        message, path = (message, path) if message else (path, "")
         place = (place + path.rstrip("`")).lstrip(".") or place
         return f"{_line(text, place)}{place or 'top level'}: {message}{_nearest(message, place)}"
     return None
@@ -191,12 +221,13 @@ def _nearest(message: str, place: str) -> str:
     unknown = re.search(r"unknown field `([^`]{1,80})`", message)
     if unknown:
         structs: dict[str, type[msgspec.Struct]] = {**_ARRAYS, "computed": Computed}
-        struct = structs[keys[-1]] if keys else Profile
+        struct = structs.get(keys[-1], Profile) if keys else Profile
         return did_you_mean(
             unknown[1], sorted(field.encode_name for field in msgspec.structs.fields(struct))
         )
     invalid = re.search(r"enum value '([^']{1,80})'", message)
-    return did_you_mean(invalid[1], _WORDS[keys[-1]]) if invalid else ""
+    words = _WORDS.get(keys[-1]) if keys else None  # a key of the file may say anything
+    return did_you_mean(invalid[1], words) if invalid and words else ""
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
@@ -211,10 +242,12 @@ def _line(text: str, place: str) -> str:
     table = ""
     for key, index in re.findall(r"([A-Za-z-]+)(?:\[(\d+)\])?", place):
         if index == "" or key not in _ARRAYS:
-            match = re.compile(rf"^\s*{re.escape(key)}\s*=", re.MULTILINE).search(text, position)
+            match = re.compile(rf"^[ \t]*{re.escape(key)}[ \t]*=", re.MULTILINE).search(
+                text, position
+            )
         else:
             table = f"{table}.{key}".lstrip(".")
-            header = re.compile(rf"^\s*\[\[\s*{re.escape(table)}\s*\]\]", re.MULTILINE)
+            header = re.compile(rf"^[ \t]*\[\[[ \t]*{re.escape(table)}[ \t]*\]\]", re.MULTILINE)
             matches = list(header.finditer(text, position))
             match = matches[int(index)] if int(index) < len(matches) else None
         if match is None:

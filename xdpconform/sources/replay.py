@@ -10,10 +10,15 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from xdpconform.errors import NotRecorded, SourceError, Timeout
+from xdpconform.errors import NotRecorded, RecordingError, SourceError, Timeout
 from xdpconform.netlink.wire import readdressed
 from xdpconform.sources.base import Datagram
-from xdpconform.sources.recording import Exchanged, Recording
+from xdpconform.sources.recording import SIZE_LIMIT, Exchanged, Recording
+
+ASKED_LIMIT: Final = 1 << 17
+"""Questions to one recording: twice as many as a file can hold."""
+ANSWERED_LIMIT: Final = 2 * SIZE_LIMIT
+"""Bytes of its answers together: twice as many as a file can hold, as each is asked once."""
 
 _PORT_ID: Final = Struct("=12xI")  # struct nlmsghdr, nlmsg_pid
 
@@ -32,6 +37,8 @@ class Replay:
         self.ifaces = [nic.ifname for nic in recording.nics]
         self._answers: dict[tuple[int, bytes], list[Exchanged]] = {}
         self._ports: dict[int, int] = {}
+        self._asked = 0
+        self._answered = 0
         for one in recording.exchanges:
             self._answers.setdefault((one.protocol, _key(one.request)), []).append(one)
             self._ports.setdefault(one.protocol, _PORT_ID.unpack_from(one.request)[0])
@@ -47,11 +54,18 @@ class Replay:
 
         Raises:
             NotRecorded: nobody asked this.
+            RecordingError: it is made so that it is asked without end.
         """
+        self._asked += 1
         answers = self._answers.get((protocol, _key(request)))
-        if answers is None:
+        recorded = None
+        if answers is not None:
+            recorded = answers.pop() if len(answers) > 1 else answers[0]
+            self._answered += sum(map(len, recorded.replies))
+        if self._asked > ASKED_LIMIT or self._answered > ANSWERED_LIMIT:
+            raise RecordingError(f"{self.name}: to judge it takes too long; no recording needs it")
+        if recorded is None:
             raise NotRecorded(f"{self.name} holds no answer to this question: record the NIC anew")
-        recorded = answers.pop() if len(answers) > 1 else answers[0]
         return readdressed(recorded.replies, recorded.request, request)
 
     def release(self) -> str:
