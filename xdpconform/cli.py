@@ -66,7 +66,9 @@ def _act(words: Sequence[str]) -> int:
 
 
 def _complain(message: str) -> int:
-    text = message.encode("utf-8", "backslashreplace").decode()
+    from xdpconform.interfaces import shown
+
+    text = "\n".join(map(shown, message.split("\n")))
     if sys.stderr is not None:
         sys.stderr.write(f"xdpconform: {text}\n")
     return EXIT_ERROR
