@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     from fuzz.run import Job
 
+    Runner = Callable[[Job], Report]
+
 INPUTS: Final = 5_000_000
 FINDINGS: Final = Path(__file__).parent / "findings"
 EXIT_FOUND: Final = 1
 
 
-def main(words: Sequence[str] | None = None, runner: Callable[[Job], Report] | None = None) -> int:
+def main(words: Sequence[str] | None = None, runner: Runner | None = None) -> int:
     """Fuzz what was asked for, and say what it found.
 
     Args:

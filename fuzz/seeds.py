@@ -142,6 +142,7 @@ def _replay() -> Iterator[bytes]:
     for number, base in enumerate(bases()):
         for place, exchange in enumerate(base.exchanges):
             yield replay_seed(number, place, exchange.replies)
+            yield replay_seed(number, place, [reply * 2 for reply in exchange.replies])
         yield replay_seed(number, len(base.exchanges), base.notifications.datagrams)
     first = [word.split("@")[0] for word in MOCKS].index(FAULTY)
     places = {_key(one.request): place for place, one in enumerate(bases()[first].exchanges)}
