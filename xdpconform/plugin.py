@@ -310,7 +310,7 @@ def _requirement(item: pytest.Item) -> tuple[str, str]:
 
 @cache
 def _first_sentence(doc: str) -> str:
-    return " ".join(doc.split("\n\n")[0].split())
+    return " ".join(doc.split("\n\n", maxsplit=1)[0].split())
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.judge.suite import asked, judge, mutations
-from tests.profiles.rows import CASES, SHIPPED_CASES, nic_of, situations
+from tests.profiles.rows import CASES, nic_of, situations
 from xdpconform.judge.lines import LINES
 from xdpconform.lab import requirements
 from xdpconform.profiles import Shelf
@@ -29,7 +29,7 @@ def test_every_requirement_once() -> None:
     assert sorted(line.requirement for line in LINES) == [line.requirement for line in LINES]
 
 
-SITUATIONS = situations(CASES + SHIPPED_CASES)
+SITUATIONS = situations(CASES)
 
 
 @pytest.mark.parametrize(

@@ -207,8 +207,6 @@ CASES = [
     Case("lan966x-switch", "no FDMA", "no-fdma", NAMED),
 ]
 """Every row, some as several NICs."""
-SHIPPED_CASES: list[Case] = []
-"""None beside: each row is judged by a shipped profile."""
 
 
 WAIVED: dict[tuple[str, str], dict[str, tuple[str, str]]] = {
@@ -270,4 +268,4 @@ def situations(cases: list[Case]) -> list[tuple[Case, str, str]]:
     ]
 
 
-__all__ = ["ATTACHED", "CASES", "SHIPPED_CASES", "Case", "nic_of", "situations", "waived_here"]
+__all__ = ["ATTACHED", "CASES", "Case", "nic_of", "situations", "waived_here"]

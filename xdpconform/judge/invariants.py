@@ -16,23 +16,22 @@ def implies(nic: Nic, claim: XdpAct, *needed: XdpAct) -> Finding:
     capabilities = nic.now
     if capabilities is None:
         return unknown(nic, state)
-    features = capabilities.features or XdpAct(0)
-    words = " and ".join(flag_name(flag) for flag in needed)
+    claimed = flag_names(capabilities.features or XdpAct(0))
+    name = flag_name(claim)
+    words = [flag_name(flag) for flag in needed]
     base = Finding(
-        Outcome.PASS,
-        expected=f"{words} wherever {flag_name(claim)} is claimed",
-        observed=" ".join(flag_names(features)) or "no xdp-features",
+        Outcome.PASS if name in claimed else Outcome.NOT_CLAIMED,
+        expected=f"{' and '.join(words)} wherever {name} is claimed",
+        observed=" ".join(claimed) or "no xdp-features",
         evidence=evidence(nic.answers.get("dev-get")),
         param=state,
     )
-    if not features & claim:
-        return base._replace(outcome=Outcome.NOT_CLAIMED)
-    missing = [flag_name(flag) for flag in needed if not features & flag]
-    if missing:
+    missing = [word for word in words if word not in claimed]
+    if name in claimed and missing:
         return base._replace(
             outcome=Outcome.FAIL,
             kind=Kind.OVER_CLAIM,
-            reason=f"{flag_name(claim)} is claimed without {' and '.join(missing)}, and the kernel"
+            reason=f"{name} is claimed without {' and '.join(missing)}, and the kernel"
             " lets nobody use it so",
         )
     return base

@@ -25,7 +25,7 @@ NLMSG_HDRLEN = NLMSGHDR.size
 NLA_HDRLEN = NLATTR.size
 NLA_MAX_LEN = 0xFFFF
 
-_new = tuple.__new__  # what Attribute(...) does in the end, at half the time
+_new = tuple.__new__  # what Attribute(...) does in the end, without its arguments' names
 _unpack_message = NLMSGHDR.unpack_from
 _unpack_attribute = NLATTR.unpack_from
 
@@ -52,7 +52,7 @@ class Run(NamedTuple):
     def messages(self) -> list[Message]:
         """They one by one."""
         kind, flags, sequence, port_id, payloads = self
-        return [Message(kind, flags, sequence, port_id, payload) for payload in payloads]
+        return [_new(Message, (kind, flags, sequence, port_id, one)) for one in payloads]
 
 
 class Attribute(NamedTuple):
@@ -109,7 +109,7 @@ def pull_runs(datagram: bytes) -> list[Run]:
                     break
                 payloads.append(payload)
             offset += size * (len(payloads) - 1)
-        runs.append(Run(kind, flags, sequence, port_id, payloads))
+        runs.append(_new(Run, (kind, flags, sequence, port_id, payloads)))
     return runs
 
 

@@ -17,28 +17,24 @@ _RELEASE: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?")
 VERSION_PATTERN: Final = r"^[0-9]{1,4}\.[0-9]{1,4}$"
 
 
-@lru_cache(maxsize=1024)  # asked for every rule, and there are few
-def _numbers(release: str) -> tuple[int, int]:
-    match = _RELEASE.match(release)
-    if not match:
-        raise InputError(f"kernel release {release!r} does not begin with two numbers: 6.12")
-    return int(match[1]), int(match[2])
-
-
 class KernelVersion(NamedTuple):
     """Major and minor number; patch levels never change what a profile requires."""
 
     major: int
     minor: int
 
-    @classmethod
-    def parse(cls, release: str) -> KernelVersion:
+    @staticmethod
+    @lru_cache(maxsize=1024)  # asked for every rule, and there are few
+    def parse(release: str) -> KernelVersion:
         """From a release or from a profile's ``added``.
 
         Raises:
             InputError: it does not begin with two numbers.
         """
-        return cls(*_numbers(release))
+        match = _RELEASE.match(release)
+        if not match:
+            raise InputError(f"kernel release {release!r} does not begin with two numbers: 6.12")
+        return KernelVersion(int(match[1]), int(match[2]))
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"

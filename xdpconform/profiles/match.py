@@ -16,6 +16,8 @@ from xdpconform.profiles.kernel import KernelVersion
 from xdpconform.profiles.load import LoadedProfile
 from xdpconform.profiles.model import ClaimRule, Flag, Need, Rule, SegmentsRule, Variant, Waiver
 
+_FLAGS = {flag.value: flag for flag in Flag}
+
 
 class Expect(Enum):
     """What is expected of a claim."""
@@ -67,7 +69,7 @@ class Match(NamedTuple):
         variant = self.variant
         if variant is not None and variant.computed is not None and flag in FLAGS["xdp-features"]:
             return _computed(flag, variant, nic)
-        wanted = Flag(flag)
+        wanted = _FLAGS[flag]
         rules = [rule for rule in profile.claim if wanted in rule.flags]
         if variant is not None:
             rules += [rule for rule in variant.claim if wanted in rule.flags]

@@ -61,7 +61,8 @@ class Replay:
         recorded = None
         if answers is not None:
             recorded = answers.pop() if len(answers) > 1 else answers[0]
-            self._answered += sum(map(len, recorded.replies))
+            for reply in recorded.replies:
+                self._answered += len(reply)
         if self._asked > ASKED_LIMIT or self._answered > ANSWERED_LIMIT:
             raise RecordingError(f"{self.name}: to judge it takes too long; no recording needs it")
         if recorded is None:
@@ -107,18 +108,20 @@ class ReplayChannel:
         self.protocol = protocol
         self.port_id = port_id
         self._replay = replay
-        self._pending: list[bytes] = []
+        self._pending: list[Datagram] = []
 
     def send(self, data: bytes) -> None:
         """Look the answer up."""
-        self._pending = list(self._replay.answer(self.protocol, data))[::-1]
+        self._pending = [
+            Datagram(one) for one in reversed(self._replay.answer(self.protocol, data))
+        ]
 
     def receive(self, deadline: float) -> Datagram:
         """The next datagram; where a live kernel would be waited for, there is none."""
         del deadline
         if not self._pending:
             raise Timeout("no more was recorded")
-        return Datagram(self._pending.pop())
+        return self._pending.pop()
 
     def join(self, group: int) -> None:
         """Notifications are recorded apart: see `Replay.notifications`."""
