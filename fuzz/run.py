@@ -99,7 +99,7 @@ def run(job: Job, findings: Path) -> Report:
         errors="backslashreplace",
     )
     seconds = monotonic() - start
-    new = [name for name in _files(findings, job.target) if name not in before]
+    new = [name for name, when in _files(findings, job.target).items() if before.get(name) != when]
     if child.returncode and not new:
         log = findings / f"{job.target}-log.txt"
         log.write_text(child.stderr, encoding="utf-8")
@@ -108,7 +108,9 @@ def run(job: Job, findings: Path) -> Report:
 
 
 def _files(folder: Path, target: str) -> dict[str, int]:
-    return {file.name: file.stat().st_mtime_ns for file in folder.glob(f"{target}-*")}
+    """Inputs by name, and when each was written: one that is found again is written again."""
+    found = (file for file in sorted(folder.glob(f"{target}-*")) if file.suffix != ".txt")
+    return {file.name: file.stat().st_mtime_ns for file in found}
 
 
 def report(job: Job, log: str, seconds: float, findings: Sequence[str]) -> Report:

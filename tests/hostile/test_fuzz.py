@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from fuzz import __main__ as command
 from fuzz.child import Keeper
-from fuzz.run import SHARES, Job, Report, plan, report, text
+from fuzz.run import SHARES, Job, Report, plan, report, run, text
 from fuzz.seeds import seeds
 from fuzz.targets import KINDS, TARGETS, chunked, chunks
 
@@ -102,6 +104,26 @@ def test_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for name in told["findings"]
         if name.endswith(".txt")
     )
+
+
+@pytest.mark.parametrize("status", [0, 77])
+def test_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """What an earlier run has found is found again, and the end of a child that wrote nothing."""
+    folder = tmp_path / "findings"
+    keeper = Keeper(hostile, folder, "wire")
+    keeper(b"a")
+    (name,) = (file.name for file in folder.iterdir() if not file.suffix)
+
+    def child(*_args: object, **_more: object) -> subprocess.CompletedProcess[str]:
+        if not status:
+            os.utime(folder / name, ns=(1, 1))  # as if it were written at another time
+        return subprocess.CompletedProcess([], status, "", LOG)
+
+    monkeypatch.setattr(subprocess, "run", child)
+    found = run(Job("wire", 5000, 1, tmp_path, 80), folder)
+
+    assert (name if not status else "wire-log.txt",) == found.findings
+    assert 4096 == found.inputs
 
 
 def test_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
