@@ -12,6 +12,7 @@ import resource
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from benchmarks.empty import ANY_VERDICT
 from benchmarks.installed import folder, scripts
 from benchmarks.measure import Bar, Report, Timing, Unmeasured
 from benchmarks.stored import make
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 SIZES = (100, 1000, 10_000)
 ROUNDS = 5
-ANY_VERDICT = (0, 1, 10)
 MEGABYTE = 1 << 10  # of the kibibytes that ru_maxrss counts in
 
 

@@ -7,12 +7,11 @@ them, fixtures, the rows of the report, results.json.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from benchmarks.certify import ANY_VERDICT, EMPTY
-from benchmarks.installed import folder, scripts
-from benchmarks.measure import Bar, Report, interleave, process, ratio
+from benchmarks.empty import compare
+from benchmarks.installed import folder
+from benchmarks.measure import Bar, Report, ratio
 from benchmarks.stored import make
 
 if TYPE_CHECKING:
@@ -23,38 +22,12 @@ ROUNDS = 7
 
 
 def measure(settings: Settings) -> Report:
-    """Replay once to count the lines, then compare."""
+    """Compare the two."""
     place = folder() / "replay"
     make(place / "recordings", RECORDINGS)
-    pytest = scripts() / "pytest"
-    package = next(scripts().parent.glob("lib/python3*/site-packages/xdpconform"))
-    results = place / "results.json"
-    replay = process(
-        [
-            *(pytest, "-c", package / "pytest.toml", "--rootdir", place),
-            *("--pyargs", "xdpconform.suites", f"--recording={place / 'recordings'}"),
-            *("--xdp-results", results, "--html", place / "replayed.html"),
-            "--self-contained-html",
-        ],
-        place,
-        status=ANY_VERDICT,
-    )
-    replay()
-    number = sum(len(nic["results"]) for nic in json.loads(results.read_bytes())["nics"])
-    (place / "test_empty.py").write_text(EMPTY.format(number=number), encoding="utf-8")
-    empty = process(
-        [
-            *(pytest, "-p", "no:xdpconform.plugin", "--rootdir", place),
-            *("--html", place / "empty.html", "--self-contained-html", "test_empty.py"),
-        ],
-        place,
-    )
-    found = interleave(
-        {f"{number} empty tests": empty, f"{RECORDINGS} recordings": replay},
-        settings.rounds(ROUNDS),
-        warmups=0,
-    )
-    nothing, replayed = found.values()
+    words = [f"--recording={place / 'recordings'}"]
+    found = compare(place, f"{RECORDINGS} recordings", words, settings.rounds(ROUNDS), 0)
     return Report(
-        list(found.values()), [Bar("replayed / empty", ratio(replayed, nothing), 1.3)], ()
+        [found.empty, found.suites],
+        [Bar("replayed / empty", ratio(found.suites, found.empty), 1.3)],
     )

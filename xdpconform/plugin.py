@@ -41,6 +41,7 @@ _FORM = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
 
 RUN = pytest.StashKey["Run"]()
 FINDING = pytest.StashKey["Finding"]()
+REQUIREMENT = pytest.StashKey[tuple[str, str]]()
 
 
 class Certify(Protocol):
@@ -296,6 +297,14 @@ def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 
 def _requirement(item: pytest.Item) -> tuple[str, str]:
+    """The requirement that a test is, and its title; looked up once."""
+    found = item.stash.get(REQUIREMENT, None)
+    if found is None:
+        found = item.stash[REQUIREMENT] = _marked(item)
+    return found
+
+
+def _marked(item: pytest.Item) -> tuple[str, str]:
     marker = item.get_closest_marker("requirement")
     if (
         marker is None
@@ -359,7 +368,7 @@ def pytest_runtest_makereport(
     report = yield
     if call.when == "teardown" or (call.when == "setup" and report.passed):
         return report
-    if _lines([item]) and RUN in item.config.stash:
+    if RUN in item.config.stash and _lines([item]):
         from xdpconform.judge import Finding, Outcome
         from xdpconform.outputs.results import result
 
