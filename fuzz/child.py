@@ -62,7 +62,7 @@ def main(name: str, findings: str, flags: list[str]) -> None:
         findings: the folder for findings.
         flags: libFuzzer's, and the folder of seeds.
     """
-    import atheris
+    import atheris  # type: ignore[import-untyped] # it has no types
 
     with atheris.instrument_imports(include=["xdpconform", "tomllib"], exclude=["xdpconform.mock"]):
         from fuzz.targets import TARGETS

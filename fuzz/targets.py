@@ -76,7 +76,7 @@ def _attributes(attributes: list[Attribute]) -> None:
     for one in attributes:
         for pull in (pull_bitset, wire.pull_uint, wire.pull_string):
             with suppress(XdpConformError):
-                pull(one, "any")  # type: ignore[operator]
+                pull(one, "any")
 
 
 class Kind(NamedTuple):

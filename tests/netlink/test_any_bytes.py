@@ -162,6 +162,21 @@ def test_decoder(
 
 
 @fixed
+@given(st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-1, 1)))
+def test_link_can_be_asked(ifindex: int) -> None:
+    """A link of any ifindex can be asked about by that number, or is refused."""
+    header = rtnl.IFINFOMSG.pack(0, 1, ifindex, 0, 0)
+    message = Message(16, 0, 1, 2, header + wire.push_string(3, b"eth0"))
+    link = value_or_typed_error(lambda: rtnl.pull_link(message))
+
+    assert (ifindex >= 1) == isinstance(link, rtnl.Link)
+    if isinstance(link, rtnl.Link):
+        family = genl.Family(20, "any", 1, {}, {})
+        assert netdev.dev_get(family, link.ifindex).payload
+        assert ethtool.channels_get(family, link.ifindex).payload
+
+
+@fixed
 @given(st.one_of(own.bitsets, own.damaged(own.bitsets), well_formed_or_not))
 def test_pull_bitset(payload: bytes) -> None:
     """Any payload gives names, no more than its size says, or a WireError."""

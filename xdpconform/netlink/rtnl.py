@@ -120,7 +120,7 @@ def pull_link(message: Message) -> Link:
     """Decode RTM_NEWLINK.
 
     Raises:
-        WireError: bytes out of format, another message, or no name.
+        WireError: bytes out of format, another message, no name, or an ifindex below 1.
     """
     if message.type != RTM_NEWLINK:
         raise WireError(f"rtnetlink: message type {message.type} in place of RTM_NEWLINK")
@@ -136,7 +136,7 @@ def pull_link(message: Message) -> Link:
     def number(kind: int) -> int | None:
         return pull_number(U32, found[kind], f"IFLA {kind}") if kind in found else None
 
-    return Link(
+    link = Link(
         ifindex,
         pull_string(found[IFLA_IFNAME], "ifname", IFNAMSIZ),
         ARPHRD.get(link_type, str(link_type)),
@@ -150,6 +150,9 @@ def pull_link(message: Message) -> Link:
         _alt_names(found.get(IFLA_PROP_LIST)),
         found[IFLA_IFNAME].payload.split(b"\0", 1)[0],
     )
+    if ifindex < 1:  # dev_new_index, net/core/dev.c
+        raise WireError(f"rtnetlink: link {ifindex}, and they are numbered from 1")
+    return link
 
 
 def _kind(linkinfo: Attribute | None) -> str | None:
