@@ -7,9 +7,9 @@ import os
 
 from xdpconform.errors import KernelError, WireError, XdpConformError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
-from xdpconform.netlink.constants import NLMSG_ERROR, NLMSG_NOOP
+from xdpconform.netlink.constants import NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_NOOP
 from xdpconform.netlink.extack import pull_status
-from xdpconform.netlink.genl import GENL_CMD_CAP_DO, GENL_CMD_CAP_DUMP, Family
+from xdpconform.netlink.genl import GENL_CMD_CAP_DO, GENL_CMD_CAP_DUMP, GENL_HDRLEN, Family
 from xdpconform.netlink.netdev import MGMT_GROUP, Command, DevAttr, Device
 from xdpconform.netlink.wire import Message, pull_attributes, pull_messages
 from xdpconform.nic import Answer, Nic
@@ -115,12 +115,16 @@ def attributes(nic: Nic) -> Finding:
     expected = " ".join(names[attr] for attr in needed)
     if not isinstance(answer.value, Device):
         return _malformed(answer, expected)
-    kinds = [
-        attribute.type
-        for message in _messages(answer)
-        for attribute in pull_attributes(message.payload, 4)
-        if attribute.type != DevAttr.PAD
-    ]
+    try:
+        kinds = [
+            attribute.type
+            for message in _messages(answer)
+            if message.type >= NLMSG_MIN_TYPE
+            for attribute in pull_attributes(message.payload, GENL_HDRLEN)
+            if attribute.type != DevAttr.PAD
+        ]
+    except WireError as error:  # behind the message that was taken for the answer
+        return _malformed(answer._replace(error=error), expected)
     base = Finding(
         Outcome.PASS,
         expected=expected,
@@ -186,10 +190,13 @@ def acknowledged(nic: Nic) -> Finding:
     expected = "the reply, then NLMSG_ERROR with error 0"
     if answer.error is not None:
         return _malformed(answer, expected)
-    kinds = [
-        f"error {pull_status(message).errno}" if message.type == NLMSG_ERROR else "reply"
-        for message in _messages(answer)
-    ]
+    try:
+        kinds = [
+            f"error {pull_status(message).errno}" if message.type == NLMSG_ERROR else "reply"
+            for message in _messages(answer)
+        ]
+    except WireError as error:
+        return _malformed(answer._replace(error=error), expected)
     base = Finding(
         Outcome.PASS, expected=expected, observed=", ".join(kinds), evidence=evidence(answer)
     )

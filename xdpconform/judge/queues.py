@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from itertools import pairwise
 
 from xdpconform.errors import KernelError, WireError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
@@ -73,7 +74,7 @@ def counted(nic: Nic) -> Finding:
 
 def _text(ids: dict[QueueType, list[int]]) -> str:
     def span(numbers: list[int]) -> str:
-        if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        if len(numbers) > 2 and all(two - one == 1 for one, two in pairwise(numbers)):
             return f"{numbers[0]} to {numbers[-1]}"
         return " ".join(map(str, numbers)) or "none"
 
