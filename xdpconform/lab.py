@@ -82,11 +82,11 @@ def take_stored(
     except XdpConformError as error:
         return [unjudged(source.name, source.release(), str(error), kind, taken)]
     subjects = []
-    ids = [*taken]
+    ids = {*taken}
     for nic in nics:
         name = source.name if len(nics) == 1 else f"{source.name}:{nic.identity.ifname}"
         nic = nic._replace(id=safe_id(name, ids))  # noqa: PLW2901 - the same NIC under its name
-        ids.append(nic.id)
+        ids.add(nic.id)
         subjects.append(Subject(nic, shelf.match(nic, variant), kind))
     return subjects
 
@@ -135,7 +135,7 @@ def survey(
     Raises:
         XdpConformError: the source cannot be asked.
     """
-    taken: list[str] = []
+    taken: set[str] = set()
     nics = []
     for link in links:
         try:
@@ -144,7 +144,7 @@ def survey(
             if strict:
                 raise
             nic = _unknown(link, taken, inspector.source.release(), str(error))
-        taken.append(nic.id)
+        taken.add(nic.id)
         nics.append(nic)
     family = inspector.family(FAMILY_NAME)
     if family is None:
@@ -155,7 +155,7 @@ def survey(
     return [nic._replace(answers=nic.answers | shared) for nic in nics]
 
 
-def _ask(inspector: Inspector, link: Link, taken: Sequence[str]) -> Nic:
+def _ask(inspector: Inspector, link: Link, taken: Collection[str]) -> Nic:
     nic = inspector.nic(link, taken)
     if not nic.answers or isinstance(nic.answers["dev-get"].error, SourceError):
         return nic
@@ -243,7 +243,7 @@ def rule(
     """
     found = list(lines)
     seen = {requirement for requirement, _outcome in found}
-    missing = tuple(sorted((set(required) - seen) | set(unrun)))
+    missing = tuple(sorted({*required}.difference(seen).union(unrun)))
     word = verdict(outcome for _requirement, outcome in found)
     if missing and word is Verdict.CONFORMS:
         word = Verdict.INCOMPLETE

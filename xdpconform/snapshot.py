@@ -126,7 +126,8 @@ class Inspector:
         try:
             value = decode(self._generic.ask(request))
         except (KernelError, WireError, SourceError) as error:
-            problem = error
+            # Its frames hold it, and all that was read: a circle, for each of a dozen refusals.
+            problem = error.with_traceback(None)
         exchange = self.trace[-1]
         return Answer(request.what, exchange.request, exchange.replies, value, problem)
 

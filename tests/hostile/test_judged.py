@@ -105,3 +105,14 @@ def test_distant_queues() -> None:
 
     assert Outcome.FAIL == found["XDP-QUEUE-01"]
     assert peak < 10 << 20
+
+
+def test_many_attributes() -> None:
+    """A reply of a great many attributes is judged in one pass over them."""
+    message = (
+        push_genlmsghdr(1, 1)
+        + push_u32(1, 2)
+        + b"".join(push_u32(100 + number % 10_000, 0) for number in range(60_000))
+    )
+
+    assert Outcome.FAIL == judged(DEV_GET, behind=(0, message))["XDP-PROTO-03"]

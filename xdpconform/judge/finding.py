@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from xdpconform.errors import SourceError
 from xdpconform.nic import Answer, Nic
@@ -81,13 +81,17 @@ def evidence(answer: Answer | None) -> dict[str, object]:
     """The bytes behind a finding."""
     if answer is None:
         return {}
-    request, replies = _in_hex(answer.request, answer.replies)
-    return {"what": answer.what, "request": request, "replies": list(replies)}
+    replies = [_in_hex(one) if len(one) <= _KEPT else one.hex() for one in answer.replies]
+    return {"what": answer.what, "request": _in_hex(answer.request), "replies": replies}
 
 
-@lru_cache(maxsize=64)  # a dozen lines rest on the same answer
-def _in_hex(request: bytes, replies: tuple[bytes, ...]) -> tuple[str, tuple[str, ...]]:
-    return request.hex(), tuple(reply.hex() for reply in replies)
+_KEPT: Final = 4096
+"""Bytes of a reply whose hex is kept: a dozen lines rest on the same answer."""
+
+
+@lru_cache(maxsize=128)
+def _in_hex(data: bytes) -> str:
+    return data.hex()
 
 
 def blocked(
@@ -143,9 +147,10 @@ def waive(finding: Finding, waivers: Iterable[Waiver], today: dt.date) -> Findin
 
 def verdict(outcomes: Iterable[Outcome]) -> Verdict:
     """FAILS with any fail; INCOMPLETE with any line blocked or errored, or with no line at all."""
-    found = set(outcomes)
+    found = list(outcomes)
     if Outcome.FAIL in found:
         return Verdict.FAILS
-    if found & {Outcome.BLOCKED, Outcome.ERROR} or not found - {Outcome.NOT_CLAIMED}:
+    if Outcome.BLOCKED in found or Outcome.ERROR in found:
         return Verdict.INCOMPLETE
-    return Verdict.CONFORMS
+    told = any(outcome is not Outcome.NOT_CLAIMED for outcome in found)
+    return Verdict.CONFORMS if told else Verdict.INCOMPLETE

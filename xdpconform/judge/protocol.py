@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from xdpconform.errors import KernelError, WireError, XdpConformError, errno_name
 from xdpconform.judge.finding import Finding, Kind, Outcome, blocked, evidence, unanswered
@@ -132,7 +133,7 @@ def attributes(nic: Nic) -> Finding:
         evidence=evidence(answer),
     )
     missing = [names[attr] for attr in needed if attr not in kinds]
-    twice = sorted({names.get(k, f"attribute-{k}") for k in kinds if kinds.count(k) > 1})
+    twice = sorted(names.get(k, f"attribute-{k}") for k, n in Counter(kinds).items() if n > 1)
     if missing or twice:
         reason = "; ".join(
             [f"{name} is missing" for name in missing]

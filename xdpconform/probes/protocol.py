@@ -7,6 +7,7 @@ net/core/netdev-genl.c, and Documentation/userspace-api/netlink/.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.netlink.constants import NLM_F_ACK, NLM_F_ROOT
@@ -48,17 +49,21 @@ UNUSED_QUEUE: Final = 0xFFFFFFFF
 
 def wrong_questions(family: Family, ifindex: int) -> dict[str, Request]:
     """Requests that the kernel must refuse, by name."""
+    return _wrong_questions(family.id, family.version, ifindex)
 
+
+@lru_cache(maxsize=64)  # a thousand recordings have a dozen numbers
+def _wrong_questions(family: int, version: int, ifindex: int) -> dict[str, Request]:
     def request(what: str, *parts: bytes, command: int = Command.DEV_GET, **more: int) -> Request:
-        header = push_genlmsghdr(command, family.version, more.get("reserved", 0))
+        header = push_genlmsghdr(command, version, more.get("reserved", 0))
         payload = header + b"".join(parts)
         flags = more.get("flags", 0)
-        return Request(f"netdev {what}", family.id, payload, flags, names=DEV_NAMES)
+        return Request(f"netdev {what}", family, payload, flags, names=DEV_NAMES)
 
     own = push_u32(DevAttr.IFINDEX, ifindex)
     return {
-        "no-such-device": dev_get(family, UNUSED_IFINDEX),
-        "ifindex-0": dev_get(family, 0),
+        "no-such-device": request("dev-get", push_u32(DevAttr.IFINDEX, UNUSED_IFINDEX)),
+        "ifindex-0": request("dev-get", push_u32(DevAttr.IFINDEX, 0)),
         "no-ifindex": request("dev-get without ifindex"),
         "ifindex-16-bit": request(
             "dev-get with a 16-bit ifindex", push_attribute(DevAttr.IFINDEX, U16.pack(1))

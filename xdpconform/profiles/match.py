@@ -161,7 +161,9 @@ def _variant(loaded: LoadedProfile, nic: Nic) -> Match | None:
     if not possible:
         return None
     candidates = [Match(loaded, variant, reason) for variant, reason in possible]
-    best = min(candidates, key=lambda candidate: _misfits(candidate, nic))
+    best = candidates[0]
+    if len(candidates) > 1:
+        best = min(candidates, key=lambda candidate: _misfits(candidate, nic))
     # The first variant is the driver's usual one: to find it needs no confirmation.
     return best._replace(assumed="") if best.variant is loaded.profile.variant[0] else best
 

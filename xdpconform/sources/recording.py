@@ -165,10 +165,12 @@ def read(path: Path) -> Recording:
         RecordingError: it cannot be read, or is none.
     """
     try:
-        if not S_ISREG(path.stat().st_mode):  # a pipe would never end
+        status = os.stat(path)
+        if not S_ISREG(status.st_mode):  # a pipe would never end
             raise RecordingError(f"{path}: not a file")
-        with path.open("rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
+        with open(path, "rb") as file:
+            # Python makes room for as much as is asked for.
+            data = file.read(min(status.st_size, SIZE_LIMIT) + 1)
     except OSError as error:
         raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
     return decode(data, str(path))
