@@ -28,7 +28,7 @@ ROOMS = (
     ("xdpconform.lab",),
     ("xdpconform.stored",),
     ("xdpconform.outputs", "xdpconform.scheduling"),
-    ("xdpconform.collector",),
+    ("xdpconform.certify", "xdpconform.collector"),
     ("xdpconform.plugin",),
     ("xdpconform.cli",),
     ("xdpconform.__main__", "xdpconform.suites"),
@@ -45,6 +45,7 @@ STRANGERS = {"xdpconform.mock": ("xdpconform.netlink", "xdpconform.netlink.const
 OUTSIDERS = {
     "socket": ("xdpconform.sources", "xdpconform.probes"),
     "pytest": (
+        "xdpconform.certify",
         "xdpconform.collector",
         "xdpconform.plugin",
         "xdpconform.scheduling",

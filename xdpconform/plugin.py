@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 import pickle
 from contextlib import nullcontext
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
+    from xdpconform.certify import Lines
     from xdpconform.judge import Finding
     from xdpconform.lab import Subject
     from xdpconform.nic import Nic
@@ -36,12 +36,10 @@ RESULTS = "--xdp-results"
 ALLOW_INCOMPLETE = "--allow-incomplete"
 
 LEVELS = ("claims",)
-_FORM = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
 
 
 RUN = pytest.StashKey["Run"]()
-FINDING = pytest.StashKey["Finding"]()
-REQUIREMENT = pytest.StashKey[tuple[str, str]]()
+LINES: pytest.StashKey[Lines] = pytest.StashKey()
 
 
 class Certify(Protocol):
@@ -120,10 +118,8 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         if "xdpconform" in worker:
-            from xdpconform.outputs.run import Run
-
             subjects = pickle.loads(worker["xdpconform"])  # noqa: S301 - from our own controller
-            config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
+            _begin(config, subjects)
         return
     if config.option.help or config.option.version:
         return
@@ -151,7 +147,6 @@ def _start(config: pytest.Config) -> Run | None:
     with lifecycle or nullcontext():
         from xdpconform.collector import Collector
         from xdpconform.lab import take
-        from xdpconform.outputs.run import Run
         from xdpconform.profiles import Shelf
         from xdpconform.sources import Kernel
 
@@ -164,7 +159,7 @@ def _start(config: pytest.Config) -> Run | None:
 
         subjects += take_recordings(recordings, shelf, subjects)
         subjects += take_mocks(mocks, shelf, subjects)
-    run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
+    run = _begin(config, subjects)
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(
         Collector(run, allow_incomplete=allow_incomplete), "xdpconform-collector"
@@ -177,6 +172,16 @@ def _start(config: pytest.Config) -> Run | None:
 
         plan(config, stem, run.problems)
         config.pluginmanager.register(HtmlReport(config, run), "xdpconform-html")
+    return run
+
+
+def _begin(config: pytest.Config, subjects: Sequence[Subject]) -> Run:
+    from xdpconform.certify import Lines
+    from xdpconform.outputs.run import Run
+
+    lines = config.stash[LINES] = Lines(_certifies)
+    config.pluginmanager.register(lines, "xdpconform-lines")
+    run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
     return run
 
 
@@ -241,7 +246,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _subject(request: pytest.FixtureRequest) -> Subject:
     subject: Subject | None = getattr(request, "param", None)
     if subject is None:
-        raise pytest.UsageError(_FORM)
+        from xdpconform.certify import FORM
+
+        raise pytest.UsageError(FORM)
     return subject
 
 
@@ -257,34 +264,10 @@ def profile(_subject: Subject) -> Match | None:
     return _subject.match
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def certify(request: pytest.FixtureRequest, _subject: Subject) -> Certify:
-    """Takes a finding and makes it the test's outcome."""
-    from datetime import date
-
-    from xdpconform.judge import Outcome
-    from xdpconform.lab import waived
-
-    item = request.node
-    requirement, _title = _requirement(item)
-
-    def take(finding: Finding) -> None:
-        __tracebackhide__ = True
-        row = _param(item)
-        if row:
-            finding = finding._replace(param=row)
-        if finding.outcome is Outcome.FAIL and not item.config.option.runxfail:
-            today = date.today()  # noqa: DTZ011 - a waiver's day is local
-            finding = waived(_subject, requirement, finding, today)
-        item.stash[FINDING] = finding
-        if finding.outcome is Outcome.FAIL:
-            pytest.fail(f"{requirement} {finding.text()}", pytrace=False)
-        if finding.outcome is Outcome.WAIVED:
-            pytest.xfail(finding.reason)
-        if finding.outcome is not Outcome.PASS:
-            pytest.skip(finding.text())
-
-    return take
+    """Takes a finding and makes it the outcome of the test that runs."""
+    return request.config.stash[LINES].certify(_subject)
 
 
 def _certifies(node: pytest.Item, fixturenames: Sequence[str]) -> bool:
@@ -296,43 +279,6 @@ def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     return [item for item in items if _certifies(item, getattr(item, "fixturenames", ()))]
 
 
-def _requirement(item: pytest.Item) -> tuple[str, str]:
-    """The requirement that a test is, and its title; looked up once."""
-    found = item.stash.get(REQUIREMENT, None)
-    if found is None:
-        found = item.stash[REQUIREMENT] = _marked(item)
-    return found
-
-
-def _marked(item: pytest.Item) -> tuple[str, str]:
-    marker = item.get_closest_marker("requirement")
-    if (
-        marker is None
-        or marker.kwargs
-        or len(marker.args) != 1
-        or not isinstance(marker.args[0], str)
-    ):
-        raise pytest.UsageError(f"{item.nodeid}: {_FORM}")
-    doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
-    return marker.args[0], _first_sentence(doc)
-
-
-@cache
-def _first_sentence(doc: str) -> str:
-    return " ".join(doc.split("\n\n", maxsplit=1)[0].split())
-
-
-def _params(item: pytest.Item) -> dict[str, Any]:
-    return dict(item.callspec.params)  # type: ignore[attr-defined]
-
-
-def _param(item: pytest.Item) -> str:
-    params = _params(item)
-    if len(params) == 1:
-        return ""
-    return "-".join(str(value) for name, value in params.items() if name != "_subject")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say what to type where no NIC was named, and how a line is marked."""
@@ -341,7 +287,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lines = _lines(items)
     for item in items:
         if "_subject" in getattr(item, "fixturenames", ()):
-            _requirement(item)
+            from xdpconform.certify import requirement_of
+
+            requirement_of(item)
     if RUN in config.stash:
         config.stash[RUN].collected = bool(lines) and not config.option.collectonly
     elif lines and not config.option.collectonly:
@@ -355,36 +303,11 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     for item in _lines(items):
         run = item.config.stash.get(RUN, None)
         if run is not None:
-            run.unrun.add((_params(item)["_subject"].nic.id, _requirement(item)[0]))
+            from xdpconform.certify import requirement_of, subject_of
+
+            run.unrun.add((subject_of(item).nic.id, requirement_of(item)[0]))
             if hasattr(item.config, "workeroutput"):
                 item.config.workeroutput["xdpconform"] = sorted(run.unrun)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the line into the report, in JSON types so that it passes xdist."""
-    report = yield
-    if call.when == "teardown" or (call.when == "setup" and report.passed):
-        return report
-    if RUN in item.config.stash and _lines([item]):
-        from xdpconform.judge import Finding, Outcome
-        from xdpconform.outputs.results import result
-
-        requirement, title = _requirement(item)
-        finding = item.stash.get(FINDING, None)
-        if finding is None or (report.failed and finding.outcome is not Outcome.FAIL):
-            reason = report.longreprtext[-2000:] or "the check ended without a finding"
-            finding = Finding(Outcome.ERROR, reason=reason, param=_param(item))
-        line = result(requirement, title, finding)
-        report.xdpconform = {  # type: ignore[attr-defined]
-            "nic": _params(item)["_subject"].nic.id,
-            "line": line,
-        }
-        item.user_properties += [("requirement", requirement), ("outcome", line["outcome"])]
-        report.user_properties = list(item.user_properties)
-    return report
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.plugin.runs import profiled
 from tests.plugin.test_lies import claiming
-from xdpconform.errors import SourceError
+from xdpconform.errors import WireError
 from xdpconform.netlink.netdev import XdpAct
 from xdpconform.profiles import match
 from xdpconform.profiles.load import load
@@ -169,7 +169,7 @@ def test_hostile(runs: Runs, tmp_path: Path) -> None:
         "bus_info": EVIL,
     }
     nic = nic._replace(identity=nic.identity._replace(**words))
-    told = nic.answers["ack"]._replace(what=EVIL, error=SourceError(EVIL))
+    told = nic.answers["ack"]._replace(what=EVIL, error=WireError(EVIL))
     nic = nic._replace(answers=nic.answers | {"ack": told})
     quoted = EVIL[:1900].replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     (tmp_path / "evil.toml").write_text(
