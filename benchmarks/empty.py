@@ -57,7 +57,7 @@ def compare(place: Path, what: str, words: list[str], rounds: int, warmups: int)
     results = place / "results.json"
     suites = process(
         [
-            *(pytest, "-c", package / "pytest.toml", "--rootdir", place),
+            *(pytest, "-c", package / "pytest.toml"),  # as xdpconform run does
             *("--pyargs", "xdpconform.suites", *words, "--xdp-results", results),
             *("--html", place / "suites.html", "--self-contained-html"),
         ],

@@ -6,7 +6,7 @@ Registered in runs that certify, in pytest's controller and in its workers alike
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -26,14 +26,35 @@ _FINDING = pytest.StashKey[Finding]()
 _REQUIREMENT = pytest.StashKey[tuple[str, str]]()
 
 
+class Case:
+    """A NIC of the run, as tests are parametrized with it.
+
+    Equal to itself alone: by equality pytest keeps the tests of one NIC together.
+
+    Attributes:
+        subject: the NIC, and its profile.
+        certify: what the fixture of this name gives.
+    """
+
+    def __init__(self, subject: Subject, certify: Certify) -> None:
+        self.subject = subject
+        self.certify = certify
+
+
 class Lines:
     """Makes findings outcomes, and outcomes the lines that reports carry.
 
     Args:
         certifies: tells a line by its item and the names of its fixtures.
+        subjects: the NICs of the run.
     """
 
-    def __init__(self, certifies: Callable[[pytest.Item, Sequence[str]], bool]) -> None:
+    def __init__(
+        self,
+        certifies: Callable[[pytest.Item, Sequence[str]], bool],
+        subjects: Iterable[Subject],
+    ) -> None:
+        self.cases = [Case(subject, self._certify(subject)) for subject in subjects]
         self._certifies = certifies
         self._item: pytest.Item | None = None
 
@@ -42,13 +63,8 @@ class Lines:
         """This is the test that runs."""
         self._item = item
 
-    def certify(self, subject: Subject) -> Certify:
-        """What the fixture `certify` gives to the tests of a NIC.
-
-        It is made once a NIC, and asks which test runs: a fixture for each of ten thousand lines
-        would cost as much as judging them.
-        """
-
+    def _certify(self, subject: Subject) -> Certify:
+        # Made once a NIC, so that it has to be told which test runs.
         def take(finding: Finding) -> None:
             __tracebackhide__ = True
             item = self._item
@@ -78,7 +94,7 @@ class Lines:
         report = yield
         if call.when == "teardown" or (call.when == "setup" and report.passed):
             return report
-        if self._certifies(item, getattr(item, "fixturenames", ())):
+        if _FINDING in item.stash or self._certifies(item, getattr(item, "fixturenames", ())):
             requirement, title = requirement_of(item)
             finding = item.stash.get(_FINDING, None)
             if finding is None or (report.failed and finding.outcome is not Outcome.FAIL):
@@ -126,8 +142,8 @@ def _first_sentence(doc: str) -> str:
 
 def subject_of(item: pytest.Item) -> Subject:
     """The NIC that a test is about, with its profile."""
-    subject: Subject = _params(item)["_subject"]
-    return subject
+    case: Case = _params(item)["_case"]
+    return case.subject
 
 
 def _params(item: pytest.Item) -> dict[str, Any]:
@@ -139,4 +155,4 @@ def _row(item: pytest.Item) -> str:
     params = _params(item)
     if len(params) == 1:
         return ""
-    return "-".join(str(value) for name, value in params.items() if name != "_subject")
+    return "-".join(str(value) for name, value in params.items() if name != "_case")

@@ -25,6 +25,8 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:@+-]")
 
 def shown(text: str) -> str:
     """Text fit for a terminal or a log: whatever is not printable as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
     # Not os.fsencode: it knows ASCII only where the locale does.
     clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if clean.isprintable():

@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xdpconform.certify import Lines
+    from xdpconform.certify import Case, Lines
     from xdpconform.judge import Finding
     from xdpconform.lab import Subject
     from xdpconform.nic import Nic
@@ -179,7 +179,7 @@ def _begin(config: pytest.Config, subjects: Sequence[Subject]) -> Run:
     from xdpconform.certify import Lines
     from xdpconform.outputs.run import Run
 
-    lines = config.stash[LINES] = Lines(_certifies)
+    lines = config.stash[LINES] = Lines(_certifies, subjects)
     config.pluginmanager.register(lines, "xdpconform-lines")
     run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
     return run
@@ -236,43 +236,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     from xdpconform.outputs.run import NO_NIC
 
-    run = metafunc.config.stash.get(RUN, None)
-    subjects: list[Subject | None] = list(run.subjects) if run else [None]
-    ids = [subject.nic.id if subject else NO_NIC for subject in subjects]
-    metafunc.parametrize("_subject", subjects, ids=ids, scope="session", indirect=True)
+    lines = metafunc.config.stash.get(LINES, None)
+    cases: Sequence[Case | None] = lines.cases if lines else [None]
+    ids = [case.subject.nic.id if case else NO_NIC for case in cases]
+    metafunc.parametrize("_case", cases, ids=ids, scope="session")
+
+
+# None of these asks for `request`: pytest would make one anew for each of ten thousand lines.
+@pytest.fixture(scope="session")
+def _case() -> Case:
+    from xdpconform.certify import FORM
+
+    raise pytest.UsageError(FORM)
 
 
 @pytest.fixture(scope="session")
-def _subject(request: pytest.FixtureRequest) -> Subject:
-    subject: Subject | None = getattr(request, "param", None)
-    if subject is None:
-        from xdpconform.certify import FORM
-
-        raise pytest.UsageError(FORM)
-    return subject
-
-
-@pytest.fixture(scope="session")
-def nic(_subject: Subject) -> Nic:
+def nic(_case: Case) -> Nic:
     """The NIC under test."""
-    return _subject.nic
+    return _case.subject.nic
 
 
 @pytest.fixture(scope="session")
-def profile(_subject: Subject) -> Match | None:
+def profile(_case: Case) -> Match | None:
     """The profile that the NIC falls under; None if there is none."""
-    return _subject.match
+    return _case.subject.match
 
 
 @pytest.fixture(scope="session")
-def certify(request: pytest.FixtureRequest, _subject: Subject) -> Certify:
+def certify(_case: Case) -> Certify:
     """Takes a finding and makes it the outcome of the test that runs."""
-    return request.config.stash[LINES].certify(_subject)
+    return _case.certify
 
 
 def _certifies(node: pytest.Item, fixturenames: Sequence[str]) -> bool:
     # Other projects have fixtures called nic and markers called requirement as well.
-    return "_subject" in fixturenames and node.get_closest_marker("requirement") is not None
+    return "_case" in fixturenames and node.get_closest_marker("requirement") is not None
 
 
 def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
@@ -284,12 +282,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Say what to type where no NIC was named, and how a line is marked."""
     if hasattr(config, "workerinput"):
         return  # an error here would only say that the worker broke
-    lines = _lines(items)
-    for item in items:
-        if "_subject" in getattr(item, "fixturenames", ()):
-            from xdpconform.certify import requirement_of
+    lines = [item for item in items if "_case" in getattr(item, "fixturenames", ())]
+    for item in lines:
+        from xdpconform.certify import requirement_of
 
-            requirement_of(item)
+        requirement_of(item)
     if RUN in config.stash:
         config.stash[RUN].collected = bool(lines) and not config.option.collectonly
     elif lines and not config.option.collectonly:

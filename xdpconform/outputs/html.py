@@ -134,7 +134,8 @@ def css() -> str:
 
 
 def _safe(value: object) -> str:
-    return escape(shown(str(value)))
+    text = str(value)
+    return text if text.isalnum() and text.isascii() else escape(shown(text))
 
 
 def _facts(nic: NicResults) -> dict[str, str | None]:
