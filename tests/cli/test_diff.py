@@ -727,7 +727,7 @@ def side(mock: MockKernel) -> Side:
     """A mock's recording as one side of a comparison."""
     source = take_stored(mock, "recording", SHELF)
     nics = [results.nic_results(subject, (), frozenset()) for subject in source]
-    return Side("x", "recording", msgspec.convert(nics, list[results.NicResults]))
+    return Side("x", "recording", nics)
 
 
 claims = st.builds(

@@ -207,7 +207,4 @@ def _recorded(path: str, data: bytes) -> list[results.NicResults]:
     source = Replay(recording.decode(data, path), path)
     with Inspector(source) as inspector:
         nics = [inspector.nic(link, deep=False) for link in recorded_links(source, inspector)]
-    return msgspec.convert(
-        [results.nic_results(Subject(nic, None, "recording"), (), frozenset()) for nic in nics],
-        list[results.NicResults],
-    )
+    return [results.nic_results(Subject(nic, None, "recording"), (), frozenset()) for nic in nics]

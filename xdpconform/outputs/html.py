@@ -8,6 +8,7 @@ Everything is escaped here.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -135,7 +136,12 @@ def css() -> str:
 
 def _safe(value: object) -> str:
     text = str(value)
-    return text if text.isalnum() and text.isascii() else escape(shown(text))
+    return text if text.isalnum() and text.isascii() else _escaped(text)
+
+
+@lru_cache(maxsize=1024)  # titles and expectations come again with each NIC
+def _escaped(text: str) -> str:
+    return escape(shown(text))
 
 
 def _facts(nic: NicResults) -> dict[str, str | None]:

@@ -125,7 +125,8 @@ def _json(path: Path, subject: Subject, found: Sequence[tuple[Line, Finding]]) -
     # Without evidence: that is the recording.
     lines = [_result(line, finding._replace(evidence={})) for line, finding in found]
     nic = nic_results(subject, lines, requirements())
-    return msgspec.json.encode({"recording": str(path), **nic}).decode() + "\n"
+    fields = {name: getattr(nic, name) for name in nic.__struct_fields__}
+    return msgspec.json.encode({"recording": str(path), **fields}).decode() + "\n"
 
 
 def _text(subject: Subject, verdict: str, found: Sequence[tuple[Line, Finding]]) -> str:

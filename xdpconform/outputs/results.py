@@ -139,7 +139,7 @@ def build(
                 for subject in subjects
             ],
         },
-        Results,
+        Results,  # what is a struct already is taken as it is
     )
 
 
@@ -148,8 +148,8 @@ def nic_results(
     lines: Sequence[Result],
     required: frozenset[str],
     unrun: Collection[tuple[str, str]] = (),
-) -> dict[str, Any]:
-    """One NIC in JSON types: the fields of `NicResults`. Arguments are those of `build`."""
+) -> NicResults:
+    """One NIC; arguments are those of `build`."""
     nic = subject.nic
     ruled = rule(
         [(line.requirement, Outcome(line.outcome)) for line in lines],
@@ -158,7 +158,7 @@ def nic_results(
     )
     identity = {key.replace("_", "-"): value for key, value in nic.identity._asdict().items()}
     queues = {key.replace("_", "-"): value for key, value in nic.queues._asdict().items()}
-    return {
+    found = {
         "id": nic.id,
         "source": subject.source,
         "identity": identity | {"mtu": nic.link.mtu, "queues": queues},
@@ -170,8 +170,9 @@ def nic_results(
         and {"name": subject.match.name, "digest": subject.match.loaded.digest},
         "verdict": ruled.verdict.value,
         "missing": list(ruled.missing),
-        "results": [msgspec.to_builtins(line) for line in sorted(lines, key=_order)],
+        "results": sorted(lines, key=_order),
     }
+    return msgspec.convert(found, NicResults)
 
 
 def _order(line: Result) -> tuple[str, str]:
