@@ -6,7 +6,7 @@ What is wrong with one recording stays its own: the others are judged as if it w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from xdpconform.errors import InputError, RecordingError
@@ -69,9 +69,3 @@ def take_mocks(words: Sequence[str], shelf: Shelf, others: Iterable[Subject]) ->
         taken.update(subject.nic.id for subject in found)
         subjects += found
     return subjects
-
-
-def stream(words: Iterable[str], shelf: Shelf) -> Iterator[tuple[Path, list[Subject]]]:
-    """Each file and its NICs, one at a time; see `take_recordings`."""
-    for path in files_of(words):
-        yield path, take_recording(path, shelf)
