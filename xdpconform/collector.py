@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from xdpconform.outputs.words import EXIT
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from xdpconform.outputs.run import Run
 
-EXIT_INCOMPLETE: Final = 10
-"""Exit status where no NIC fails but one is INCOMPLETE; pytest itself uses 0 to 6."""
+EXIT_INCOMPLETE: Final = EXIT["INCOMPLETE"]
+"""Exit status where no NIC fails but one is INCOMPLETE."""
 
 
 class Collector:

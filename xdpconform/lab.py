@@ -20,7 +20,7 @@ from xdpconform.nic import IDLE, Answer, Identity, Link, Nic, QueueCounts
 from xdpconform.probes.lifecycle import WHAT, Lifecycle, read_answer
 from xdpconform.probes.protocol import ask_all
 from xdpconform.profiles import Match, Shelf
-from xdpconform.snapshot import Inspector
+from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import Source, Stored
 
 _REQUIREMENT: Final = re.compile(r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"\)')
@@ -77,7 +77,7 @@ def take_stored(
     """
     try:
         with Inspector(source) as inspector:
-            links = _named(source, inspector)
+            links = stored_links(source, inspector)
             nics = survey(inspector, links, partial(_watched, source))
     except XdpConformError as error:
         return [unjudged(source.name, source.release(), str(error), kind, taken)]
@@ -98,14 +98,6 @@ def unjudged(
     link = Link(0, name, "none", up=False, mtu=None, kind=None, xdp="none", lower=None,
                 lower_elsewhere=False, master=None)  # fmt: skip
     return Subject(_unknown(link, taken, kernel, reason), None, kind)
-
-
-def _named(source: Stored, inspector: Inspector) -> list[Link]:
-    links = {link.name: link for link in reversed(inspector.links())}
-    missing = [name for name in source.ifaces if name not in links]
-    if missing:
-        raise SourceError(f"{source.name} is about {missing[0]}, and its links do not name it")
-    return [links[name] for name in source.ifaces]
 
 
 def _watched(source: Stored) -> Answer:

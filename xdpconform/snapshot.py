@@ -20,7 +20,7 @@ from xdpconform.errors import (
     WireError,
     XdpConformError,
 )
-from xdpconform.interfaces import safe_id
+from xdpconform.interfaces import safe_id, shown
 from xdpconform.netlink import ethtool, genl, netdev, rtnl
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
 from xdpconform.nic import ATTACHED, IDLE, Answer, Identity, Nic, Peer, QueueCounts
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from xdpconform.netlink.rtnl import Link
     from xdpconform.netlink.transaction import Request
     from xdpconform.netlink.wire import Message
-    from xdpconform.sources.base import Source
+    from xdpconform.sources.base import Source, Stored
 
     T = TypeVar("T")
 
@@ -298,6 +298,21 @@ class Inspector:
         devices = [self.device(port).value for port in ports]
         known = [d.capabilities for d in devices if isinstance(d, netdev.Device)]
         return tuple(known) if len(known) == len(ports) else None
+
+
+def stored_links(source: Stored, inspector: Inspector) -> list[Link]:
+    """The links that a recording or mock is about, in its order; not those that stand beside them.
+
+    Raises:
+        SourceError: its links lack one that it names.
+    """
+    links = {link.name: link for link in reversed(inspector.links())}
+    for name in source.ifaces:
+        if name not in links:
+            raise SourceError(
+                f"{shown(source.name)} is about {shown(name)}, and its links do not name it"
+            )
+    return [links[name] for name in dict.fromkeys(source.ifaces)]
 
 
 def _counted(sysfs: dict[str, str], prefix: str) -> int:

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdpconform import cli
 from xdpconform.lab import judge, requirements, take_stored, titles
 from xdpconform.mock import Age, Channels, Claims, DrvInfo, MockKernel, MockNic, parse
 from xdpconform.outputs import results
@@ -39,20 +38,6 @@ if TYPE_CHECKING:
 
 ERROR = 2
 SHELF = Shelf()
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command: exit status, output, errors."""
-
-    def ran(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, out, err
-
-    return ran
 
 
 def recorded(mock: MockKernel) -> Recording:

@@ -11,7 +11,6 @@ import pytest
 
 from tests.live.bpf import native_program
 from tests.namespaces import private_namespace
-from xdpconform import cli
 from xdpconform.mock import DrvInfo, MockKernel, MockNic, parse
 from xdpconform.outputs.record import record
 from xdpconform.probes.lifecycle import Lifecycle, read_answer
@@ -46,20 +45,6 @@ MOCKS = [
     "no-xdp",
 ]
 """Hardware that is not here, and virtual NICs on other kernels."""
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command: exit status, output, errors."""
-
-    def ran(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        assert isinstance(caught.value.code, int)
-        return caught.value.code, out, err
-
-    return ran
 
 
 @cache

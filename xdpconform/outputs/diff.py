@@ -20,12 +20,11 @@ from xdpconform.interfaces import shown
 from xdpconform.lab import Subject
 from xdpconform.outputs import diff_nics, diff_profiles, results
 from xdpconform.outputs.diff_change import WORDS, Change, as_text
-from xdpconform.profiles.draft import recorded_links
 from xdpconform.profiles.load import SIZE_LIMIT as PROFILE_LIMIT
 from xdpconform.profiles.load import decode as decode_profile
 from xdpconform.profiles.load import load as load_profile
 from xdpconform.profiles.model import Profile
-from xdpconform.snapshot import Inspector
+from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import recording
 from xdpconform.sources.replay import Replay
 
@@ -206,5 +205,5 @@ def _recorded(path: str, data: bytes) -> list[results.NicResults]:
     """The NICs of a recording, as results without a line."""
     source = Replay(recording.decode(data, path), path)
     with Inspector(source) as inspector:
-        nics = [inspector.nic(link, deep=False) for link in recorded_links(source, inspector)]
+        nics = [inspector.nic(link, deep=False) for link in stored_links(source, inspector)]
     return [results.nic_results(Subject(nic, None, "recording"), (), frozenset()) for nic in nics]

@@ -23,13 +23,11 @@ from xdpconform.judge import Finding
 from xdpconform.judge.lines import Line
 from xdpconform.lab import Subject, judge, requirements, rule, titles
 from xdpconform.outputs.results import Result, nic_results, result
-from xdpconform.outputs.words import TELLING, line_text, verdict_text
+from xdpconform.outputs.words import EXIT, TELLING, line_text, verdict_text
 from xdpconform.profiles import Shelf
 from xdpconform.sources.recording import files_of
 from xdpconform.stored import take_recording
 
-EXIT: Final = {"CONFORMS": 0, "FAILS": 1, "INCOMPLETE": 10}
-"""Exit status by verdict; of several the worst counts, as in a pytest run."""
 _CHUNK: Final = 32
 """Files that a process is handed at once."""
 

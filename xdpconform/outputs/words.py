@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ORDER: Final = ("pass", "fail", "error", "blocked", "waived", "not-claimed")
 """Outcomes, as they are counted."""
+EXIT: Final = {"CONFORMS": 0, "FAILS": 1, "INCOMPLETE": 10}
+"""Exit status by verdict; of several the worst counts. pytest itself uses 0 to 6."""
 TELLING: Final = ("fail", "error", "blocked", "waived")
 """Outcomes that are listed by line."""
 

@@ -13,7 +13,7 @@ import msgspec
 from xdpconform.errors import InputError, ProfileError, RecordingError
 from xdpconform.interfaces import select, shown
 from xdpconform.nic import Nic
-from xdpconform.profiles.draft import chosen_link, draft, recorded_links
+from xdpconform.profiles.draft import chosen_link, draft
 from xdpconform.profiles.load import (
     SHIPPED,
     LoadedProfile,
@@ -23,7 +23,7 @@ from xdpconform.profiles.load import (
     load,
     load_all,
 )
-from xdpconform.snapshot import Inspector
+from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import Kernel
 from xdpconform.sources.recording import read as read_recording
 from xdpconform.sources.replay import Replay
@@ -144,7 +144,7 @@ def _recorded(word: str | None, netns: str | None, path: str) -> Nic:
         raise RecordingError(shown(str(error))) from error
     source = Replay(recording, path)
     with Inspector(source) as inspector:
-        link = chosen_link(word, recorded_links(source, inspector), path)
+        link = chosen_link(word, stored_links(source, inspector), path)
         return inspector.nic(link)
 
 

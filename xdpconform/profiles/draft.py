@@ -10,8 +10,6 @@ from xdpconform.errors import InputError, NoSuchInterface, SourceError
 from xdpconform.interfaces import listing, safe_id, select, shown
 from xdpconform.nic import FLAGS, Link, Nic
 from xdpconform.profiles.kernel import KernelVersion
-from xdpconform.snapshot import Inspector
-from xdpconform.sources import Stored
 
 
 def draft(nic: Nic) -> str:
@@ -57,21 +55,6 @@ def draft(nic: Nic) -> str:
     if capabilities.zero_copy.available and capabilities.zc_max_segs:
         lines += ["", "[[zc-max-segs]]", f"exactly = {capabilities.zc_max_segs}", 'basis = "seen"']
     return "\n".join(lines) + "\n"
-
-
-def recorded_links(source: Stored, inspector: Inspector) -> list[Link]:
-    """The links that a recording is about, in its order; not those that stand beside them.
-
-    Raises:
-        SourceError: its links lack one that it names.
-    """
-    links = {link.name: link for link in reversed(inspector.links())}
-    for name in source.ifaces:
-        if name not in links:
-            raise SourceError(
-                f"{shown(source.name)} is about {shown(name)}, and its links do not name it"
-            )
-    return [links[name] for name in dict.fromkeys(source.ifaces)]
 
 
 def chosen_link(nic: str | None, links: list[Link], name: str) -> Link:
