@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Whether a port may be touched, and how everything comes back."""
