@@ -69,7 +69,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         HEAD + 'flags = ["basic"]',
         (
             "top level: Object contains unknown field `flags`; valid are: claim, driver, extends,"
-            " name, note, schema, source, title, variant, waiver, when, zc-max-segs"
+            " jumbo-errno, name, note, schema, source, title, variant, waiver, when, zc-max-segs"
         ),
     ),
     "claim field": (

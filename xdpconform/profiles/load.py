@@ -358,5 +358,6 @@ def _extended(base: Profile, own: Profile) -> Profile:
         "variant": [*base.variant, *own.variant],
         "waiver": [*base.waiver, *own.waiver],
         "when": {**base.when, **own.when},
+        "jumbo_errno": own.jumbo_errno or base.jumbo_errno,
     }
     return msgspec.structs.replace(own, **merged)

@@ -63,6 +63,12 @@ class Match(NamedTuple):
         name = self.loaded.profile.name
         return f"{name}:{self.variant.name}" if self.variant else name
 
+    @property
+    def jumbo_errno(self) -> str | None:
+        """With what a program without frags is refused at a jumbo MTU; None: not known."""
+        own = self.variant.jumbo_errno if self.variant else None
+        return own or self.loaded.profile.jumbo_errno
+
     def expectation(self, flag: str, nic: Nic, state: str) -> Expectation:
         """What is expected of a flag."""
         profile = self.loaded.profile

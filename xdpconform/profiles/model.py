@@ -21,6 +21,7 @@ FORMAT = 1
 Version = Annotated[str, Meta(pattern=VERSION_PATTERN, examples=["6.12"])]
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
+JumboErrno = Annotated[str, Meta(pattern=r"^(E[A-Z0-9]{2,15}|none)$", examples=["EINVAL"])]
 Segments = Annotated[int, Meta(ge=1, le=0xFFFFFFFF)]
 Condition = str | bool | list[str]
 """A fact's value, or globs of which one must fit."""
@@ -120,6 +121,8 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", k
     claim: list[ClaimRule] = []
     zc_max_segs: list[SegmentsRule] = []
     computed: Computed | None = None
+    jumbo_errno: JumboErrno | None = None
+    """As of a profile, and before it."""
 
 
 class Waiver(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
@@ -151,6 +154,11 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", k
     """Facts that must hold for the profile to be meant at all."""
     source: list[Word] | Word = []
     note: Text | None = None
+    jumbo_errno: JumboErrno | None = None
+    """With what a program without frags is refused where a frame needs several buffers.
+
+    ``none`` where the driver takes it all the same.
+    """
     claim: list[ClaimRule] = []
     zc_max_segs: list[SegmentsRule] = []
     variant: list[Variant] = []
