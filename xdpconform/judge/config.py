@@ -65,22 +65,8 @@ def _rss(config: Config) -> dict[str, Value] | None:
     return found
 
 
-_MOVING: Final = {
-    "use-adaptive-rx": ("rx-usecs", "rx-max-frames"),
-    "use-adaptive-tx": ("tx-usecs", "tx-max-frames"),
-}
-"""What net_dim (lib/dim/net_dim.c) sets by itself while the switch is on."""
-
-
 def _coalesce(config: Config) -> dict[str, Value] | None:
-    if config.coalesce is None:
-        return None
-    values: dict[str, Value] = dict(config.coalesce.values)
-    for switch, moving in _MOVING.items():
-        if values.get(switch):
-            for name in moving:
-                values.pop(name, None)
-    return values
+    return None if config.coalesce is None else dict(config.coalesce.values)
 
 
 def _numbers(answer: Rings | Channels | None) -> dict[str, Value] | None:
@@ -99,7 +85,7 @@ def _vlan_filter(config: Config) -> dict[str, Value] | None:
         return None
     found: dict[str, Value] = {"rx-vlan-filter": "on" if config.vlan_filter.active else "off"}
     for vlan in config.vlan_filter.vlans:
-        found[f"VLAN {vlan.id}"] = f"{vlan.name} ({vlan.protocol:#06x})"
+        found[f"VLAN {vlan.id} ({vlan.protocol:#06x})"] = vlan.name
     return found
 
 
@@ -114,6 +100,12 @@ _SETTINGS: Final[Mapping[str, tuple[str, Callable[[Config], dict[str, Value] | N
 
 KINDS: Final = tuple(_SETTINGS)
 """Kinds of configuration, each a line of its own."""
+
+_MOVING: Final = {
+    "use-adaptive-rx": ("rx-usecs", "rx-max-frames"),
+    "use-adaptive-tx": ("tx-usecs", "tx-max-frames"),
+}
+"""What net_dim (lib/dim/net_dim.c) sets by itself while the switch is on."""
 
 _SHOWN: Final = 8
 """Changes that a finding names."""
@@ -177,9 +169,16 @@ def _changes(
     before: Mapping[str, Value], attached: Mapping[str, Value], after: Mapping[str, Value]
 ) -> list[str]:
     changes = []
+    moments = (before, attached, after)
+    moving = {
+        name
+        for switch, names in _MOVING.items()
+        if any(moment.get(switch) for moment in moments)
+        for name in names
+    }
     for name in dict.fromkeys([*before, *attached, *after]):
-        values = [moment.get(name) for moment in (before, attached, after)]
-        if values.count(values[0]) != len(values):
+        values = [moment.get(name) for moment in moments]
+        if name not in moving and values.count(values[0]) != len(values):
             told = " -> ".join("none" if value is None else str(value) for value in values)
             changes.append(f"{name} {told}")
     return changes
