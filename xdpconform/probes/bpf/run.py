@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Programs run by the kernel on data of ours: once, or as a source of many real frames."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from struct import pack, unpack_from
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from xdpconform.errors import InputError
+from xdpconform.probes.bpf.syscall import BPF_PROG_TEST_RUN, BpfError, address, bpf, buffer
+
+if TYPE_CHECKING:
+    import ctypes
+
+    from xdpconform.probes.bpf.program import Program
+
+BPF_F_TEST_XDP_LIVE_FRAMES: Final = 1 << 1
+"""include/uapi/linux/bpf.h: the action is carried out, so that XDP_REDIRECT sends"""
+TEST_XDP_MAX_BATCH: Final = 256  # net/bpf/test_run.c
+ETH_HLEN: Final = 14
+
+GROWTH: Final = 4096
+"""How much longer than the data its result may be."""
+CALL: Final = 1 << 18
+"""Frames of one system call: 10 to 80 ms, during which Ctrl-C waits."""
+
+
+class Ran(NamedTuple):
+    """What a program did with data."""
+
+    retval: int
+    """What it returned: an action, of ``enum xdp_action``"""
+    data: bytes
+    """the data afterwards"""
+
+
+def test_run(program: Program, data: bytes, repeat: int = 1) -> Ran:  # noqa: PT028 - no test
+    """Run an XDP program on a frame that goes nowhere.
+
+    Args:
+        program: not a device-bound one.
+        data: the frame; more than a page less 576 bytes only for a program with frags.
+        repeat: how often; the same data is worked on each time.
+
+    Raises:
+        BpfError: the kernel refused (EINVAL: frame of less than 14 bytes, or too large).
+    """
+    attr, _keep, out = _attr(program, data, repeat, out=len(data) + GROWTH)
+    bpf(BPF_PROG_TEST_RUN, attr, f"test run of program {program.id}")
+    retval, _size_in, size_out = unpack_from("=III", attr, 4)
+    return Ran(retval, out.raw[:size_out])
+
+
+def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) -> None:
+    """Run a program on many frames and do as it says: with `programs.redirect_to` they are sent.
+
+    The kernel fills its frames once and uses them again: what the program, or a receiver that
+    gives the buffer back (a veth's peer), writes into one is still there the next time. They seem
+    to come from the loopback of the calling thread's namespace. What became of them is told by
+    counters and tracepoints only.
+
+    Args:
+        program: not a device-bound one.
+        frame: what each frame holds; must fit a page, with headroom and struct skb_shared_info.
+        count: how many frames; exactly so many runs, unless an error is raised.
+        batch: how many at once, 1 to 256.
+
+    Raises:
+        BpfError: the kernel refused; EINTR: it stopped early, nobody knows where.
+        InputError: batch or frame out of range.
+    """
+    if not 1 <= batch <= TEST_XDP_MAX_BATCH:
+        raise InputError(f"live frames: batch {batch}; it can be 1 to {TEST_XDP_MAX_BATCH}")
+    if len(frame) < ETH_HLEN:
+        raise InputError(f"live frames: a frame of {len(frame)} bytes; {ETH_HLEN} are a header")
+    what = f"live frames of program {program.id}"
+    while count > 0:
+        part = min(count, CALL)
+        attr, _keep, _out = _attr(program, frame, part, batch=batch)
+        # A signal would end the call without telling how far it came (bpf_test_timer_continue).
+        # Those left over wait until between two calls.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            bpf(BPF_PROG_TEST_RUN, attr, what)
+        except BpfError as problem:
+            if problem.errno != errno.EINTR:
+                raise
+            unknown = "interrupted, so that the number of frames is not known"
+            raise BpfError(errno.EINTR, what, kernel_text=unknown) from problem
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        count -= part
+
+
+def _attr(
+    program: Program, data: bytes, repeat: int, *, out: int = 0, batch: int = 0
+) -> tuple[bytearray, object, ctypes.Array[ctypes.c_char]]:
+    source, target = buffer(data), buffer(bytes(out))
+    flags = BPF_F_TEST_XDP_LIVE_FRAMES if batch else 0
+    # struct { __u32 prog_fd, retval, data_size_in, data_size_out; __aligned_u64 data_in, data_out;
+    #          __u32 repeat, duration, ctx_size_in, ctx_size_out; __aligned_u64 ctx_in, ctx_out;
+    #          __u32 flags, cpu, batch_size; }
+    attr = pack(
+        "=IIIIQQIIIIQQIII4x",
+        *(program.fd, 0, len(data), out, address(source), address(target) if out else 0),
+        *(repeat, 0, 0, 0, 0, 0),
+        *(flags, 0, batch),
+    )
+    return bytearray(attr), source, target
