@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from typing import Final
 
 RTM_SETLINK: Final = 19
+RTM_NEWNSID: Final = 88
+RTGENMSG: Final = Struct("=Bxxx")  # rtgen_family, aligned
+
+NETNSA_NSID: Final = 1  # include/uapi/linux/net_namespace.h
+NETNSA_FD: Final = 3
 
 IFLA_ADDRESS: Final = 1
 IFLA_NET_NS_PID: Final = 19
@@ -59,6 +64,7 @@ IFLA_NUM_TX_QUEUES: Final = 31
 IFLA_NUM_RX_QUEUES: Final = 32
 IFLA_CARRIER: Final = 33
 IFLA_CARRIER_CHANGES: Final = 35
+IFLA_TARGET_NETNSID: Final = 46
 IFLA_NEW_IFINDEX: Final = 49
 IFLA_MIN_MTU: Final = 50
 IFLA_MAX_MTU: Final = 51
@@ -82,6 +88,7 @@ NAMES: Final = LINK_NAMES | {
     IFLA_NET_NS_FD: "net-ns-fd",
     IFLA_NUM_TX_QUEUES: "num-tx-queues",
     IFLA_NUM_RX_QUEUES: "num-rx-queues",
+    IFLA_TARGET_NETNSID: "target-netnsid",
     IFLA_NEW_IFINDEX: "new-ifindex",
 }
 """Of the attributes that requests have, as in Documentation/netlink/specs/rt-link.yaml."""
@@ -271,6 +278,7 @@ def move(
     name: bytes = b"",
     netns_fd: int | None = None,
     netns_pid: int | None = None,
+    nsid: int | None = None,
     new_ifindex: int = 0,
 ) -> Request:
     """Move a port to another network namespace; it arrives switched off and without addresses.
@@ -280,23 +288,41 @@ def move(
         name: the name it shall have there, or has here if there is no number.
         netns_fd: a descriptor of the namespace, in the process that sends the request.
         netns_pid: a process whose main thread is in it.
+        nsid: the number that the namespace has here, see `new_nsid`.
         new_ifindex: the number it shall have there (kernels from 5.12); 0 keeps its own if free.
 
     Raises:
         InputError: no port or no namespace is given, or two namespaces.
     """
-    if (netns_fd is None) == (netns_pid is None):
-        raise InputError("to move a port give either netns_fd or netns_pid")
+    wheres = {IFLA_NET_NS_FD: netns_fd, IFLA_NET_NS_PID: netns_pid, IFLA_TARGET_NETNSID: nsid}
+    given = {kind: where for kind, where in wheres.items() if where is not None}
+    if len(given) != 1:
+        raise InputError("to move a port give one of netns_fd, netns_pid and nsid")
     if not (ifindex or name):
         raise InputError("to move a port give its ifindex or its name")
     attributes = push_string(IFLA_IFNAME, name) if name else b""
-    if netns_fd is not None:
-        attributes += push_u32(IFLA_NET_NS_FD, netns_fd)
-    if netns_pid is not None:
-        attributes += push_u32(IFLA_NET_NS_PID, netns_pid)
+    for kind, where in given.items():
+        attributes += push_u32(kind, where)
     if new_ifindex:
         attributes += push_u32(IFLA_NEW_IFINDEX, new_ifindex)
     return _set("netns", ifindex, attributes)
+
+
+def new_nsid(nsid: int, netns_fd: int) -> Request:
+    """Give another network namespace a number, valid in the namespace that is asked.
+
+    Args:
+        nsid: the number; the kernel refuses one that is taken, and a second one (EEXIST).
+        netns_fd: a descriptor of the other namespace, in the process that sends the request.
+    """
+    return Request(
+        "rtnetlink newnsid",
+        RTM_NEWNSID,
+        RTGENMSG.pack(0) + push_u32(NETNSA_NSID, nsid) + push_u32(NETNSA_FD, netns_fd),
+        NLM_F_ACK,
+        header=RTGENMSG.size,
+        names={NETNSA_NSID: "nsid", NETNSA_FD: "fd"},
+    )
 
 
 def new_veth(
