@@ -89,7 +89,7 @@ def pull_ssh(value: str) -> Peer | None:
     """The client in a value of SSH_CONNECTION; None if there is none in it."""
     text, _space, rest = value.partition(" ")
     client, _percent, zone = text.partition("%")
-    ours = (rest.split() or ["", ""])[1:2]
+    ours = rest.split()[1:2]
     try:
         local = ip_address(ours[0].partition("%")[0]).packed if ours else b""
         return Peer(ip_address(client).packed, local, zone, ssh=True)
