@@ -82,7 +82,7 @@ class Link(Descriptor):
                 said = failures.text()
                 if not said:
                     raise
-                raise BpfError(refusal.errno, what, kernel_text=said) from refusal
+                raise BpfError(refusal.errno, what, said=said) from refusal
 
     def __enter__(self) -> Self:
         return self

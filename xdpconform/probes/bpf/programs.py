@@ -105,10 +105,10 @@ def passes() -> bytes:
 
 def verdict(action: int, counts: Descriptor) -> bytes:
     """Count, and return `action`, which may be one that the kernel does not know."""
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     _count_frame(asm, counts)
     asm.BPF_MOV64_IMM(R0, action)
-    return _finish(asm)
+    return finish(asm)
 
 
 def bounce(counts: Descriptor) -> bytes:
@@ -116,7 +116,7 @@ def bounce(counts: Descriptor) -> bytes:
 
     A frame that has `BOUNCED` there already passes, uncounted: two of these may face each other.
     """
-    asm = _ours(ETH_HLEN + 1)
+    asm = ours(ETH_HLEN + 1)
     asm.BPF_LDX_MEM(BPF_B, R1, R10, _HEAD + ETH_HLEN)
     asm.BPF_JMP_IMM(BPF_JEQ, R1, BOUNCED, "pass")
     asm.BPF_ST_MEM(BPF_B, R10, _HEAD + ETH_HLEN, BOUNCED)
@@ -129,7 +129,7 @@ def bounce(counts: Descriptor) -> bytes:
     asm.BPF_JMP_IMM(BPF_JNE, R0, 0, "pass")
     _count_frame(asm, counts)
     asm.BPF_MOV64_IMM(R0, XDP_TX)
-    return _finish(asm)
+    return finish(asm)
 
 
 def redirect(to: Descriptor, key: int | None, counts: Descriptor, flags: int = 0) -> bytes:
@@ -142,7 +142,7 @@ def redirect(to: Descriptor, key: int | None, counts: Descriptor, flags: int = 0
         flags: BPF_F_BROADCAST and others; the two lowest bits are the action where there is no
             such entry (XDP_ABORTED if 0).
     """
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     _count_frame(asm, counts)
     asm.BPF_LD_MAP_FD(R1, to)
     if key is None:
@@ -151,27 +151,27 @@ def redirect(to: Descriptor, key: int | None, counts: Descriptor, flags: int = 0
         asm.BPF_MOV32_IMM(R2, key)
     asm.BPF_MOV64_IMM(R3, flags)
     asm.BPF_EMIT_CALL(BPF_FUNC_REDIRECT_MAP)
-    return _finish(asm)
+    return finish(asm)
 
 
 def redirect_to(ifindex: int) -> bytes:
     """bpf_redirect to an interface of the same network namespace; for `live_frames`."""
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     asm.BPF_MOV32_IMM(R1, ifindex)
     asm.BPF_MOV64_IMM(R2, 0)
     asm.BPF_EMIT_CALL(BPF_FUNC_REDIRECT)
-    return _finish(asm)
+    return finish(asm)
 
 
 def mark(counts: Descriptor, value: int, action: int = XDP_PASS) -> bytes:
     """Write `value` to byte `MARK`, count, and return `action`; for entries of maps, too."""
-    asm = _ours(MARK + 1)
+    asm = ours(MARK + 1)
     asm.BPF_ST_MEM(BPF_B, R10, _HEAD + MARK, value)
     _store(asm, MARK, _HEAD + MARK, 1)
     asm.BPF_JMP_IMM(BPF_JNE, R0, 0, "pass")
     _count_frame(asm, counts)
     asm.BPF_MOV64_IMM(R0, action)
-    return _finish(asm)
+    return finish(asm)
 
 
 def adjust_head(delta: int, counts: Descriptor) -> bytes:
@@ -187,7 +187,7 @@ def adjust_head(delta: int, counts: Descriptor) -> bytes:
     """
     if delta < -GROWTH:
         raise InputError(f"adjust_head: {-delta} bytes more; {GROWTH} at most")
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     _count_frame(asm, counts)
     _adjust(asm, BPF_FUNC_XDP_ADJUST_HEAD, delta, counts)
     _store(asm, 0, _HEAD, ETH_HLEN)
@@ -198,7 +198,7 @@ def adjust_head(delta: int, counts: Descriptor) -> bytes:
             _store(asm, ETH_HLEN + at, _ZEROS, min(_ZEROS_SIZE, -delta - at))
     _count_length(asm, counts)
     asm.BPF_MOV64_IMM(R0, XDP_PASS)
-    return _finish(asm)
+    return finish(asm)
 
 
 def adjust_tail(delta: int, counts: Descriptor) -> bytes:
@@ -208,12 +208,12 @@ def adjust_tail(delta: int, counts: Descriptor) -> bytes:
         delta: by how much a frame gets longer, with zeros (positive), or shorter (negative).
         counts: where to count; also refusals and the new lengths.
     """
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     _count_frame(asm, counts)
     _adjust(asm, BPF_FUNC_XDP_ADJUST_TAIL, delta, counts)
     _count_length(asm, counts)
     asm.BPF_MOV64_IMM(R0, XDP_PASS)
-    return _finish(asm)
+    return finish(asm)
 
 
 class Measure(NamedTuple):
@@ -248,9 +248,9 @@ def measure(results: Descriptor, counts: Descriptor, action: int = XDP_PASS) -> 
         counts: where to count.
         action: what to return.
     """
-    asm = _ours(ETH_HLEN)
+    asm = ours(ETH_HLEN)
     _count_frame(asm, counts)  # leaves the length in R7
-    _lookup(asm, results, 0)
+    lookup(asm, results, 0)
     asm.BPF_MOV64_REG(R8, R0)
     asm.BPF_STX_MEM(BPF_W, R8, R7, 0)
     asm.BPF_LDX_MEM(BPF_W, R1, R6, DATA)
@@ -267,10 +267,10 @@ def measure(results: Descriptor, counts: Descriptor, action: int = XDP_PASS) -> 
     asm.BPF_MOV64_IMM(R1, 1)
     asm.BPF_ATOMIC_OP(BPF_DW, BPF_ADD, R8, R1, 16)
     asm.BPF_MOV64_IMM(R0, action)
-    return _finish(asm)
+    return finish(asm)
 
 
-def _ours(need: int) -> Assembler:
+def ours(need: int) -> Assembler:
     """A program's begin: frames of ours go on, their first `need` bytes on the stack.
 
     R6 is the context from here on.
@@ -289,7 +289,7 @@ def _ours(need: int) -> Assembler:
     return asm
 
 
-def _finish(asm: Assembler) -> bytes:
+def finish(asm: Assembler) -> bytes:
     """A program's end: returns R0; whatever jumped to ``pass`` passes."""
     asm.BPF_EXIT_INSN()
     asm.label("pass")
@@ -298,7 +298,7 @@ def _finish(asm: Assembler) -> bytes:
     return asm.code()
 
 
-def _lookup(asm: Assembler, of: Descriptor, index: int) -> None:
+def lookup(asm: Assembler, of: Descriptor, index: int) -> None:
     """R0 is the value's address."""
     asm.BPF_ST_MEM(BPF_W, R10, _KEY, index)
     asm.BPF_MOV64_REG(R2, R10)
@@ -310,7 +310,7 @@ def _lookup(asm: Assembler, of: Descriptor, index: int) -> None:
 
 def _add(asm: Assembler, counts: Descriptor, slot: Slot, *, length: bool = False) -> None:
     """Add 1, or R7, to a slot of this CPU."""
-    _lookup(asm, counts, slot)
+    lookup(asm, counts, slot)
     asm.BPF_LDX_MEM(BPF_DW, R1, R0, 0)
     if length:
         asm.BPF_ALU64_REG(BPF_ADD, R1, R7)

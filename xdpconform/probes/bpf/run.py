@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import signal
 from struct import pack, unpack_from
+from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.errors import InputError
@@ -23,8 +24,11 @@ ETH_HLEN: Final = 14
 
 GROWTH: Final = 4096
 """How much longer than the data its result may be."""
-CALL: Final = 1 << 18
-"""Frames of one system call: 10 to 80 ms, during which Ctrl-C waits."""
+FIRST_CALL: Final = 1 << 18
+LONG_CALL: Final = 0.5
+"""Seconds. A call costs some 20 ms beside its frames (synchronize_rcu), so there should be few;
+but Ctrl-C waits for the end of one: each has four times the frames of the one before, until one
+takes this long."""
 
 
 class Ran(NamedTuple):
@@ -76,11 +80,13 @@ def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) 
     if len(frame) < ETH_HLEN:
         raise InputError(f"live frames: a frame of {len(frame)} bytes; {ETH_HLEN} are a header")
     what = f"live frames of program {program.id}"
+    most = FIRST_CALL
     while count > 0:
-        part = min(count, CALL)
+        part = min(count, most)
         attr, _keep, _out = _attr(program, frame, part, batch=batch)
         # A signal would end the call without telling how far it came (bpf_test_timer_continue).
         # Those left over wait until between two calls.
+        start = monotonic()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
             bpf(BPF_PROG_TEST_RUN, attr, what)
@@ -88,10 +94,12 @@ def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) 
             if problem.errno != errno.EINTR:
                 raise
             unknown = "interrupted, so that the number of frames is not known"
-            raise BpfError(errno.EINTR, what, kernel_text=unknown) from problem
+            raise BpfError(errno.EINTR, what, said=unknown) from problem
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         count -= part
+        if monotonic() - start < LONG_CALL / 4:
+            most *= 4
 
 
 def _attr(

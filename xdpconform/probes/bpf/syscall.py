@@ -54,16 +54,16 @@ class BpfError(SourceError):
     Attributes:
         errno: the positive error number.
         what: the command, in words: ``load program 'verdict'``.
-        kernel_text: what the kernel said about it beside the number, if anything.
+        said: what the kernel said about it beside the number, if anything.
         log: the verifier's log, if the command was a load.
     """
 
     def __init__(
-        self, errno: int, what: str, *, kernel_text: str = "", log: str = "", needs: str = NEEDS
+        self, errno: int, what: str, *, said: str = "", log: str = "", needs: str = NEEDS
     ) -> None:
         self.errno = errno
         self.what = what
-        self.kernel_text = kernel_text
+        self.said = said
         self.log = log
         self._needs = needs
         super().__init__(errno, what)
@@ -75,8 +75,8 @@ class BpfError(SourceError):
 
     def __str__(self) -> str:
         text = f"{self.what}: the kernel said {self.name} ({os.strerror(self.errno)})"
-        if self.kernel_text:
-            text += f": {self.kernel_text}"
+        if self.said:
+            text += f": {self.said}"
         if self.errno == _errno.EPERM:
             text += f"; needs {self._needs}"
         if self.errno == _errno.ENOSYS:
