@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,8 @@ class Port:
         try:
             replies = self.ask(rtnl.getlink(ifname.encode("utf-8", "surrogateescape")))
         except KernelError as error:
+            if error.errno != errno.ENODEV:
+                raise
             raise NoSuchInterface(f"no interface {ifname!r} in {namespace.name}") from error
         state = pull_port(replies[0])
         self.link: Link = rtnl.pull_link(replies[0])
@@ -69,6 +72,8 @@ class Port:
         try:
             return pull_port(self.ask(get_port(self.ifindex))[0])
         except KernelError as error:
+            if error.errno != errno.ENODEV:
+                raise
             raise NoSuchInterface(
                 f"{self.ifname} (ifindex {self.ifindex}) is gone from {self.namespace.name}"
             ) from error

@@ -11,7 +11,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xdpconform.errors import InputError, NoSuchInterface, SourceError
+from xdpconform.errors import InputError, KernelError, NoSuchInterface, SourceError
 from xdpconform.netlink import ethtool
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
 from xdpconform.netlink.ethtool_set import channels_set, features_set
@@ -217,8 +217,12 @@ class Settings:
 def _verify(change: _Change) -> None:
     try:
         found = change.look()
-    except (NoSuchInterface, SourceError):
-        return  # gone, and its settings with it
+    except NoSuchInterface:
+        return  # and its settings with it
+    except KernelError as error:
+        if error.errno in GONE:
+            return
+        raise
     if found != change.before:
         raise SourceError(
             f"{change.setting} of {change.port.ifname} is {_shown(found)} after it was put back,"

@@ -22,13 +22,15 @@ from xdpconform.probes.testbed.wire import PacketWire, TapWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
+    from contextlib import AbstractContextManager
+    from typing import Self, TypeVar
 
     from xdpconform.netconfig import Remote
     from xdpconform.probes.safety.guardian import Guardian
     from xdpconform.probes.testbed.wire import Wire
 
     Say = Callable[[str], None]
+    T = TypeVar("T")
 
 CARRIER: Final = 15.0
 """Seconds to wait for a link; hardware negotiates for some of them."""
@@ -125,9 +127,9 @@ class Testbed:
         """
         with ExitStack() as stack:
             stack.enter_context(guardian)
-            near = stack.enter_context(Namespace.anonymous())
-            far = stack.enter_context(Namespace.anonymous())
-            nic, peer = make_pair(near, "veth0", far, "veth1", queues)
+            # One for both ends: a veth's claims follow its peer, so that has to be seen from here.
+            space = stack.enter_context(Namespace.anonymous())
+            nic, peer = make_pair(space, "veth0", space, "veth1", queues)
             bed = cls("veth", nic, guardian, stack, progress=progress, step=step)
             bed._face(peer)
             bed._stack = stack.pop_all()
@@ -303,6 +305,15 @@ class Testbed:
     def frames(self) -> Frames:
         """What makes frames from the other end to the NIC, of a run of their own."""
         return Frames(self.far_mac, self.nic.mac, os.urandom(RUN_SIZE))
+
+    def ports(self) -> tuple[Port, ...]:
+        """Every port of the testbed."""
+        aside = self._aside[:2] if self._aside else ()
+        return tuple(port for port in (self.nic, self.peer, *aside) if port is not None)
+
+    def keep(self, resource: AbstractContextManager[T]) -> T:
+        """Enter what shall be left when the testbed is closed, before what was there earlier."""
+        return self._stack.enter_context(resource)
 
     def aside(self) -> Aside:
         """A second pair beside the NIC, made when it is asked for; it goes with the testbed.

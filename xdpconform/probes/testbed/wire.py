@@ -101,12 +101,13 @@ class Wire:
             f" {errno_name(code)} ({os.strerror(code)}){hint}"
         )
 
-    def receive(self, count: int, timeout: float) -> list[bytes]:
+    def receive(self, count: int, timeout: float, *, every: bool = False) -> list[bytes]:
         """Frames of this suite, in the order they came.
 
         Args:
             count: so many at most; it ends as soon as they are there.
             timeout: seconds until it ends with what has come, and what has come only.
+            every: also frames that cannot be known as ours, since a program shifted them.
 
         Raises:
             SourceError: the medium cannot be read (the port went down or away).
@@ -129,7 +130,7 @@ class Wire:
                 if error.errno == errno.ENETDOWN:
                     continue  # said once where the port went down; it may be up again
                 raise SourceError(f"{self._what}: cannot receive: {error.strerror}") from error
-            if ours(frame):
+            if every or ours(frame):
                 frames.append(frame)
             elif time.monotonic() >= deadline:
                 break  # however much else there is
