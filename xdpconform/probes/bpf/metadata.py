@@ -24,7 +24,7 @@ from xdpconform.probes.bpf.insn import (
     R8,
     R10,
 )
-from xdpconform.probes.bpf.programs import ETH_HLEN, XDP_PASS, finish, lookup, ours
+from xdpconform.probes.bpf.programs import XDP_PASS, finish, lookup, ours
 
 if TYPE_CHECKING:
     from xdpconform.probes.bpf.insn import Descriptor
@@ -104,7 +104,7 @@ def metadata(results: Descriptor, kfuncs: Kfuncs, action: int = XDP_PASS) -> byt
         kfuncs: which there are.
         action: what to return.
     """
-    asm = ours(ETH_HLEN)
+    asm = ours()
     lookup(asm, results, 0)
     asm.BPF_MOV64_REG(R8, R0)
     for at in (_TIMESTAMP, _HASH, _PROTO):

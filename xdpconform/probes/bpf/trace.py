@@ -222,7 +222,8 @@ def _pull(key: bytes, value: bytes) -> Event:
     if TRACEPOINTS[name].redirect:
         act = XDP_REDIRECT
     known = 0 if map_id == INT_MAX else map_id
-    return Event(name, ifindex, netns, act, err, known, to_ifindex, *VALUE.unpack(value), to_netns)
+    count, sent, drops = VALUE.unpack(value)
+    return Event(name, ifindex, netns, act, err, known, to_ifindex, count, sent, drops, to_netns)
 
 
 class _Offsets(NamedTuple):
