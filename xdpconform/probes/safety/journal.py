@@ -58,7 +58,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     ifindex: Annotated[int, Meta(ge=0, le=0x7FFFFFFF)]
     """0: the request says none."""
     ifname: Text
-    mac: Annotated[Hex, Meta(max_length=64)]
+    mac: Annotated[str, Meta(pattern=r"^([0-9a-f]{2})*$", max_length=64)]
     """The permanent address, else the one there was; empty if there was none."""
     netns: Annotated[int, Meta(ge=0)]
     """The namespace's inode."""
