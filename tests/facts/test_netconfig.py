@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""NETIF: the kernel selftests' way to name a NIC."""
+"""NETIF and REMOTE_TYPE: the kernel selftests' way to name a NIC and its peer."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from xdpconform.errors import InputError
-from xdpconform.netconfig import SIZE_LIMIT, netif
+from xdpconform.netconfig import SIZE_LIMIT, Remote, netif, remote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,3 +73,65 @@ def test_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError) as caught:
         netif({}, config)
     assert f"{config}: cannot be read: Permission denied" == str(caught.value)
+
+
+NETNS = {"REMOTE_TYPE": "netns", "REMOTE_ARGS": "far"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "text", "wanted"),
+    [
+        ({}, None, None),
+        ({}, "NETIF=eth2\nREMOTE_V4=10.0.0.2\n", None),
+        ({"REMOTE_TYPE": ""}, None, None),
+        (NETNS, None, Remote("netns", "far")),
+        ({}, "REMOTE_TYPE=netns\nREMOTE_ARGS='far'\n", Remote("netns", "far")),
+        (NETNS, "REMOTE_TYPE=ssh\nREMOTE_ARGS=root@host\n", Remote("netns", "far")),
+        ({"REMOTE_ARGS": "far"}, "REMOTE_TYPE=netns\nREMOTE_ARGS=x\n", Remote("netns", "far")),
+        ({"REMOTE_ARGS": ""}, "REMOTE_TYPE=netns\nREMOTE_ARGS=x\n", Remote("netns", "x")),
+        (
+            NETNS | {"REMOTE_V4": "10.0.0.2", "LOCAL_V6": "FD00:0::1"},
+            "REMOTE_V6=fd00::2 # there\nLOCAL_V4=10.0.0.1\n",
+            Remote("netns", "far", "10.0.0.2", "fd00::2", "10.0.0.1", "fd00::1"),
+        ),
+    ],
+)
+def test_remote(
+    tmp_path: Path, environment: dict[str, str], text: str | None, wanted: Remote | None
+) -> None:
+    """The peer is read from the environment, then from net.config; without a type there is none."""
+    config = tmp_path / "net.config"
+    if text is not None:
+        config.write_text(text)
+    assert wanted == remote(environment, config)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        (
+            {"REMOTE_TYPE": "ssh", "REMOTE_ARGS": "root@host"},
+            "REMOTE_TYPE=ssh: a peer at another host cannot be used yet; it comes with remote hosts."
+            " What works now: REMOTE_TYPE=netns with REMOTE_ARGS=NAME of a network namespace,"
+            " --peer IFNAME for a second port of this host, or --loopback",
+        ),
+        ({"REMOTE_TYPE": "telnet"}, "REMOTE_TYPE=telnet: it is one of netns, ssh"),
+        (
+            {"REMOTE_TYPE": "netns"},
+            "REMOTE_TYPE=netns without REMOTE_ARGS: give the name of the network namespace, one of"
+            " those that `ip netns` lists",
+        ),
+        (
+            NETNS | {"REMOTE_V4": "10.0.0.2/24"},
+            "REMOTE_V4=10.0.0.2/24: an IPv4 address is needed, without a length",
+        ),
+        (
+            NETNS | {"LOCAL_V6": "10.0.0.2"},
+            "LOCAL_V6=10.0.0.2: an IPv6 address is needed, without a length",
+        ),
+    ],
+)
+def test_remote_refused(tmp_path: Path, environment: dict[str, str], expected: str) -> None:
+    """What cannot be a peer is refused, with what can."""
+    with pytest.raises(InputError, match=f"^{re.escape(expected)}$"):
+        remote(environment, tmp_path / "net.config")

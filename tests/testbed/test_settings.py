@@ -168,8 +168,8 @@ REFUSED: dict[
         lambda s, port: s.mtu(port, 65536),
         KernelError,
         (
-            "rtnetlink setlink mtu 65536: the kernel said EINVAL (Invalid argument): mtu greater than"
-            " device maximum"
+            "rtnetlink setlink mtu 65536: the kernel said EINVAL (Invalid argument): mtu greater"
+            " than device maximum"
         ),
     ),
     "channels": (
