@@ -8,7 +8,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import certify, dev_get, dump, judge, plugin_idle, replay, show
+from benchmarks import certify, dev_get, dump, judge, live_frames, plugin_idle, replay, show
 from benchmarks.measure import Settings, Unmeasured, as_dict, text
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "certify": certify.measure,
     "judge": judge.measure,
     "replay": replay.measure,
+    "live_frames": live_frames.measure,
 }
 
 EXIT_MISSED = 1
