@@ -14,6 +14,7 @@ import inspect
 import sys
 import textwrap
 from enum import Enum
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +39,12 @@ SUITES = {
     "test_rx_metadata": "RX metadata",
     "test_tx_metadata": "TX metadata",
     "test_queues": "Queues",
+    "test_attach": "Attach",
+    "test_state": "State",
+    "test_config": "Configuration",
+    "test_actions": "Actions",
+    "test_buffers": "Several buffers",
+    "test_redirect": "Redirect",
 }
 """Headings by file, in the order of the document; a file that is not named comes last."""
 
@@ -53,6 +60,7 @@ class Requirement(NamedTuple):
     source: str
     rows: tuple[str, ...]
     where: str
+    level: str
 
 
 def requirements_page() -> str:
@@ -71,6 +79,7 @@ def requirements_page() -> str:
         f"The conformance specification: {total} requirements.",
         "Each is one test function, and runs on each NIC.",
         "A requirement with rows runs once for each row.",
+        "Its level says what its evidence is, and from which `--level` on a run has to answer it.",
         "",
         "| chapter | requirements | file |",
         "|---|---|---|",
@@ -97,7 +106,8 @@ def _requirements(module: ModuleType) -> Iterator[Requirement]:
     found = []
     for function in functions:
         marks: list[Any] = getattr(function, "pytestmark", [])
-        names = [mark.args[0] for mark in marks if mark.name == "requirement"]
+        markers = [mark for mark in marks if mark.name == "requirement"]
+        names = [mark.args[0] for mark in markers]
         where = f"{_path(module)}::{function.__name__}"
         if len(names) != 1 or not inspect.getdoc(function):
             raise SystemExit(f"{where}: one requirement marker and a docstring expected")
@@ -106,7 +116,10 @@ def _requirements(module: ModuleType) -> Iterator[Requirement]:
         if not source.endswith("."):
             raise SystemExit(f"{where}: the docstring must end with 'Source: ...'")
         rows = tuple(_rows(marks))
-        found.append(Requirement(names[0], _one_line(title), text.strip(), source, rows, where))
+        level = markers[0].kwargs.get("level", "claims")
+        found.append(
+            Requirement(names[0], _one_line(title), text.strip(), source, rows, where, level)
+        )
     for one in found:
         if [other.name for other in found].count(one.name) > 1:
             raise SystemExit(f"{one.where}: {one.name} stands there twice")
@@ -114,9 +127,13 @@ def _requirements(module: ModuleType) -> Iterator[Requirement]:
 
 
 def _rows(marks: list[Any]) -> Iterator[str]:
-    for mark in marks:
-        if mark.name == "parametrize":
-            yield from (str(getattr(value, "values", (value,))[0]) for value in mark.args[1])
+    columns = [
+        [str(getattr(value, "values", (value,))[0]) for value in mark.args[1]]
+        for mark in marks
+        if mark.name == "parametrize"
+    ]
+    if columns:
+        yield from map("-".join, product(*columns))
 
 
 def _entry(requirement: Requirement) -> list[str]:
@@ -126,7 +143,8 @@ def _entry(requirement: Requirement) -> list[str]:
     lines.append("")
     if requirement.rows:
         lines.append(f"- Rows: {', '.join(f'`{row}`' for row in requirement.rows)}")
-    lines += [f"- Source: {requirement.source}", f"- Test: `{requirement.where}`"]
+    lines += [f"- Level: {requirement.level}", f"- Source: {requirement.source}"]
+    lines += [f"- Test: `{requirement.where}`"]
     return lines
 
 

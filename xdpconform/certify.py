@@ -6,24 +6,26 @@ Registered in runs that certify, in pytest's controller and in its workers alike
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from xdpconform.judge import Finding, Outcome
-from xdpconform.lab import Subject, waived
+from xdpconform.errors import Blocked
+from xdpconform.judge import Finding, Level, Outcome
+from xdpconform.lab import Requirement, Subject, waived
 from xdpconform.outputs.results import result
 
 if TYPE_CHECKING:
     from xdpconform.plugin import Certify
+    from xdpconform.probes.bench import Bench
 
 FORM: Final = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
 
 _FINDING = pytest.StashKey[Finding]()
-_REQUIREMENT = pytest.StashKey[tuple[str, str]]()
+_REQUIREMENT = pytest.StashKey[tuple[str, Requirement]]()
 
 
 class Case:
@@ -34,11 +36,13 @@ class Case:
     Attributes:
         subject: the NIC, and its profile.
         certify: what the fixture of this name gives.
+        bench: what tries the NIC, and keeps what was seen; None in a run that only reads.
     """
 
-    def __init__(self, subject: Subject, certify: Certify) -> None:
+    def __init__(self, subject: Subject, certify: Certify, bench: Bench | None) -> None:
         self.subject = subject
         self.certify = certify
+        self.bench = bench
 
 
 class Lines:
@@ -47,14 +51,19 @@ class Lines:
     Args:
         certifies: tells a line by its item and the names of its fixtures.
         subjects: the NICs of the run.
+        benches: what tries them, by their ids.
     """
 
     def __init__(
         self,
         certifies: Callable[[pytest.Item, Sequence[str]], bool],
         subjects: Iterable[Subject],
+        benches: Mapping[str, Bench],
     ) -> None:
-        self.cases = [Case(subject, self._certify(subject)) for subject in subjects]
+        self.cases = [
+            Case(subject, self._certify(subject), benches.get(subject.nic.id))
+            for subject in subjects
+        ]
         self._certifies = certifies
         self._item: pytest.Item | None = None
 
@@ -63,16 +72,27 @@ class Lines:
         """This is the test that runs."""
         self._item = item
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """What could not be tried is a finding too."""
+        __tracebackhide__ = True
+        try:
+            return (yield)
+        except Blocked as error:
+            if not self._certifies(pyfuncitem, pyfuncitem.fixturenames):
+                raise
+            found = Finding(Outcome.BLOCKED, reason=str(error))
+        _params(pyfuncitem)["_case"].certify(found)
+        return True
+
     def _certify(self, subject: Subject) -> Certify:
         # Made once a NIC, so that it has to be told which test runs.
         def take(finding: Finding) -> None:
             __tracebackhide__ = True
             item = self._item
             assert item is not None  # noqa: S101 - fixtures are used by tests that run
-            requirement, _title = requirement_of(item)
-            row = _row(item)
-            if row:
-                finding = finding._replace(param=row)
+            requirement, line = requirement_of(item)
+            finding = finding._replace(level=line.level, param=_row(item) or finding.param)
             if finding.outcome is Outcome.FAIL and not item.config.option.runxfail:
                 today = date.today()  # noqa: DTZ011 - a waiver's day is local
                 finding = waived(subject, requirement, finding, today)
@@ -95,12 +115,12 @@ class Lines:
         if call.when == "teardown" or (call.when == "setup" and report.passed):
             return report
         if _FINDING in item.stash or self._certifies(item, getattr(item, "fixturenames", ())):
-            requirement, title = requirement_of(item)
+            requirement, told = requirement_of(item)
             finding = item.stash.get(_FINDING, None)
             if finding is None or (report.failed and finding.outcome is not Outcome.FAIL):
                 reason = report.longreprtext[-2000:] or "the check ended without a finding"
-                finding = Finding(Outcome.ERROR, reason=reason, param=_row(item))
-            line = result(requirement, title, finding)
+                finding = Finding(Outcome.ERROR, reason=reason, param=_row(item), level=told.level)
+            line = result(requirement, told.title, finding)
             report.xdpconform = {  # type: ignore[attr-defined]
                 "nic": subject_of(item).nic.id,
                 "line": line,
@@ -110,8 +130,8 @@ class Lines:
         return report
 
 
-def requirement_of(item: pytest.Item) -> tuple[str, str]:
-    """The requirement that a test is, and its title; looked up once.
+def requirement_of(item: pytest.Item) -> tuple[str, Requirement]:
+    """The requirement that a test is, and what it says; looked up once.
 
     Raises:
         UsageError: it is marked in another way than ours.
@@ -122,17 +142,29 @@ def requirement_of(item: pytest.Item) -> tuple[str, str]:
     return found
 
 
-def _marked(item: pytest.Item) -> tuple[str, str]:
+def above(level: str, item: pytest.Item) -> bool:
+    """Whether a test rests on stronger evidence than a run of this level gathers."""
+    marker = item.get_closest_marker("requirement")
+    needed = marker.kwargs.get("level") if marker else None
+    known = [one.value for one in Level]
+    return needed in known and known.index(needed) > known.index(level)
+
+
+def _marked(item: pytest.Item) -> tuple[str, Requirement]:
     marker = item.get_closest_marker("requirement")
     if (
         marker is None
-        or marker.kwargs
+        or not {*marker.kwargs} <= {"level"}
         or len(marker.args) != 1
         or not isinstance(marker.args[0], str)
     ):
         raise pytest.UsageError(f"{item.nodeid}: {FORM}")
+    level = marker.kwargs.get("level", Level.CLAIMS.value)
+    known = [one.value for one in Level]
+    if level not in known:
+        raise pytest.UsageError(f"{item.nodeid}: level {level!r} is none of {', '.join(known)}")
     doc = getattr(getattr(item, "obj", None), "__doc__", None) or item.name
-    return marker.args[0], _first_sentence(doc)
+    return marker.args[0], Requirement(_first_sentence(doc), Level(level))
 
 
 @cache

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xdpconform.netlink.extack import ExtAck
 
 __all__ = [
+    "Blocked",
     "DumpInterrupted",
     "InputError",
     "KernelError",
@@ -53,6 +54,10 @@ class WireError(XdpConformError):
 
 class SourceError(XdpConformError):
     """A source could not be asked: says which, why, and what to do."""
+
+
+class Blocked(XdpConformError):
+    """Something could not be tried: says what is missing, and the command that mends it."""
 
 
 class Timeout(SourceError):

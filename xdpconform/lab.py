@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from xdpconform.errors import NoSuchInterface, SourceError, XdpConformError
 from xdpconform.interfaces import safe_id, select
-from xdpconform.judge import Finding, Outcome, Verdict, verdict, waive
+from xdpconform.judge import Finding, Level, Outcome, Verdict, verdict, waive
 from xdpconform.judge.lines import LINES, Line
 from xdpconform.netconfig import suites_folder
 from xdpconform.netlink.netdev import FAMILY_NAME
@@ -23,7 +23,9 @@ from xdpconform.profiles import Match, Shelf
 from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import Source, Stored
 
-_REQUIREMENT: Final = re.compile(r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"\)')
+_REQUIREMENT: Final = re.compile(
+    r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"(?:, level="([a-z]+)")?\)'
+)
 
 
 class Subject(NamedTuple):
@@ -195,25 +197,34 @@ def waived(subject: Subject, requirement: str, finding: Finding, today: date) ->
     return waive(finding, subject.match.waivers(requirement, finding.param, subject.nic), today)
 
 
+class Requirement(NamedTuple):
+    """One numbered line of the specification."""
+
+    title: str
+    """The first sentence of its docstring in the suites."""
+    level: Level
+    """What its evidence is, and from which level of a run on it is required."""
+
+
 @cache
-def titles() -> dict[str, str]:
-    """The title of each requirement: the first sentence of its docstring in the suites."""
+def specification() -> dict[str, Requirement]:
+    """Every requirement of the shipped suites, without importing them."""
     found = {}
     for file in sorted(suites_folder().glob("test_*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef):
                 text = (ast.get_docstring(node) or "").split("\n\n")[0]
-                for name in _REQUIREMENT.findall(ast.unparse(node).replace("'", '"')):
-                    found[name] = " ".join(text.split())
+                for name, level in _REQUIREMENT.findall(ast.unparse(node).replace("'", '"')):
+                    title = " ".join(text.split())
+                    found[name] = Requirement(title, Level(level or Level.CLAIMS.value))
     return found
 
 
 @cache
-def requirements() -> frozenset[str]:
-    """The ids of every requirement of the shipped suites, without importing them."""
-    files = sorted(suites_folder().glob("test_*.py"))
-    texts = (file.read_text(encoding="utf-8") for file in files)
-    return frozenset(name for text in texts for name in _REQUIREMENT.findall(text))
+def requirements(level: str = Level.CLAIMS.value) -> frozenset[str]:
+    """The ids of the requirements that a run of this level has to answer."""
+    asked = Level(level)
+    return frozenset(name for name, line in specification().items() if line.level <= asked)
 
 
 class Ruling(NamedTuple):
@@ -243,16 +254,17 @@ def rule(
 
 
 __all__ = [
+    "Requirement",
     "Ruling",
     "Subject",
     "judge",
     "requirements",
     "rule",
+    "specification",
     "suites_folder",
     "survey",
     "take",
     "take_stored",
-    "titles",
     "unjudged",
     "waived",
 ]

@@ -15,28 +15,35 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
+from xdpconform.options import (
+    ALLOW_INCOMPLETE,
+    IFACE,
+    LEVEL,
+    LOOPBACK,
+    MOCK,
+    NETNS,
+    OWNED,
+    PEER,
+    PROFILE,
+    RECORDING,
+    RESULTS,
+    TESTBED,
+    VARIANT,
+    add_options,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from xdpconform.certify import Case, Lines
     from xdpconform.judge import Finding
     from xdpconform.lab import Subject
+    from xdpconform.live import Setup
     from xdpconform.nic import Nic
     from xdpconform.outputs.run import Run
-    from xdpconform.profiles import Match
-
-IFACE = "--iface"
-NETNS = "--netns"
-RECORDING = "--recording"
-MOCK = "--mock"
-PROFILE = "--profile"
-VARIANT = "--variant"
-LEVEL = "--level"
-RESULTS = "--xdp-results"
-ALLOW_INCOMPLETE = "--allow-incomplete"
-
-LEVELS = ("claims",)
-
+    from xdpconform.probes.bench import Bench
+    from xdpconform.probes.lifecycle import Lifecycle
+    from xdpconform.profiles import Match, Shelf
 
 RUN = pytest.StashKey["Run"]()
 LINES: pytest.StashKey[Lines] = pytest.StashKey()
@@ -51,75 +58,22 @@ class Certify(Protocol):
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini values."""
-    group = parser.getgroup("xdpconform", "XDP conformance of NICs")
-    group.addoption(
-        IFACE,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="certify this NIC: a name, number, glob, or 'all'; may be repeated; NETIF in the"
-        " environment or in net.config is the default",
-    )
-    group.addoption(NETNS, metavar="NAME|PATH", help="network namespace that the NICs are in")
-    group.addoption(
-        RECORDING,
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="certify the NICs of a recording: a file, a folder or a glob, as --recording=PATH; may"
-        " be repeated",
-    )
-    group.addoption(
-        MOCK,
-        action="append",
-        default=[],
-        metavar="DRIVER",
-        help="run on a simulated NIC, such as ice@7.3, or 'all'; docs/mock.md; may be repeated",
-    )
-    group.addoption(
-        PROFILE,
-        action="append",
-        default=[],
-        metavar="FILE|DIR",
-        help="profiles that come before the shipped ones, as --profile=FILE; may be repeated",
-    )
-    group.addoption(
-        VARIANT,
-        action="append",
-        default=[],
-        metavar="PROFILE:VARIANT",
-        help="say which variant a NIC is where no fact tells; may be repeated",
-    )
-    group.addoption(
-        LEVEL,
-        choices=LEVELS,
-        default="claims",
-        help="how strong the evidence shall be (default: %(default)s)",
-    )
-    group.addoption(
-        RESULTS,
-        metavar="PATH",
-        help="write results.json here (default: reports/, named by NIC and time)",
-    )
-    group.addoption(
-        ALLOW_INCOMPLETE,
-        action="store_true",
-        help="exit with 0 also where something could not be tested",
-    )
-    parser.addini("xdp_ifaces", "NICs to certify where --iface is not given", type="args")
+    add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take the snapshot of every NIC named, once, before anything is collected."""
     config.addinivalue_line(
-        "markers", "requirement(id): the line of the specification that a test function is"
+        "markers",
+        "requirement(id, level='claims'): the line of the specification that a test function is,"
+        " and the evidence that it rests on",
     )
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         if "xdpconform" in worker:
             subjects = pickle.loads(worker["xdpconform"])  # noqa: S301 - from our own controller
-            _begin(config, subjects)
+            _begin(config, subjects, {})
         return
     if config.option.help or config.option.version:
         return
@@ -137,29 +91,33 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _start(config: pytest.Config) -> Run | None:
     recordings, mocks = config.getoption(RECORDING), config.getoption(MOCK)
-    ifaces = _ifaces(config, stored=bool(recordings or mocks))
-    if not (ifaces or recordings or mocks):
+    made = config.getoption(TESTBED)
+    ifaces = _ifaces(config, stored=bool(recordings or mocks or made))
+    if not (ifaces or recordings or mocks or made):
         return None
     _check_paths(config)
+    if config.option.level is None:
+        around = any(map(config.getoption, (TESTBED, PEER, LOOPBACK)))
+        config.option.level = "packets" if around else "claims"
     from xdpconform.probes.lifecycle import Lifecycle
 
-    lifecycle = Lifecycle() if ifaces else None  # first: it takes as long as all these imports
+    # First: it takes as long as all these imports.
+    lifecycle = Lifecycle() if ifaces or made else None
+    subjects: list[Subject] = []
+    benches: dict[str, Bench] = {}
     with lifecycle or nullcontext():
         from xdpconform.collector import Collector
-        from xdpconform.lab import take
         from xdpconform.profiles import Shelf
-        from xdpconform.sources import Kernel
 
         shelf = Shelf(map(Path, config.getoption(PROFILE)), config.getoption(VARIANT))
-        subjects = []
-        if ifaces:
-            subjects += take(Kernel(config.getoption(NETNS)), ifaces, shelf, lifecycle)
+        if lifecycle:
+            subjects, benches = _live(config, ifaces, shelf, lifecycle)
     if recordings or mocks:
         from xdpconform.stored import take_mocks, take_recordings
 
         subjects += take_recordings(recordings, shelf, subjects)
         subjects += take_mocks(mocks, shelf, subjects)
-    run = _begin(config, subjects)
+    run = _begin(config, subjects, benches)
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(
         Collector(run, allow_incomplete=allow_incomplete), "xdpconform-collector"
@@ -175,11 +133,49 @@ def _start(config: pytest.Config) -> Run | None:
     return run
 
 
-def _begin(config: pytest.Config, subjects: Sequence[Subject]) -> Run:
+def _setup(config: pytest.Config, ifaces: Sequence[str]) -> Setup | None:
+    """What is asked for beyond reading; None for a run of level claims."""
+    if config.option.level == "claims":
+        return None
+    from xdpconform.live import Setup, check
+
+    setup = Setup(
+        level=config.getoption(LEVEL),
+        testbed=config.getoption(TESTBED),
+        peer=config.getoption(PEER),
+        loopback=config.getoption(LOOPBACK),
+        owned=tuple(config.getoption(OWNED)),
+        netns=config.getoption(NETNS),
+        folder=config.invocation_params.dir,
+        workers=getattr(config.option, "dist", "no") != "no",
+    )
+    check(setup, ifaces)
+    return setup
+
+
+def _live(
+    config: pytest.Config, ifaces: Sequence[str], shelf: Shelf, lifecycle: Lifecycle
+) -> tuple[list[Subject], dict[str, Bench]]:
+    setup = _setup(config, ifaces)
+    if setup is None:
+        from xdpconform.lab import take
+        from xdpconform.sources import Kernel
+
+        return take(Kernel(config.getoption(NETNS)), ifaces, shelf, lifecycle), {}
+    from xdpconform.live import take_live
+    from xdpconform.outputs.progress import Progress
+
+    subjects, benches = take_live(setup, ifaces, shelf, lifecycle, Progress(config))
+    for bench in benches.values():
+        config.add_cleanup(bench.close)
+    return subjects, benches
+
+
+def _begin(config: pytest.Config, subjects: Sequence[Subject], benches: Mapping[str, Bench]) -> Run:
     from xdpconform.certify import Lines
     from xdpconform.outputs.run import Run
 
-    lines = config.stash[LINES] = Lines(_certifies, subjects)
+    lines = config.stash[LINES] = Lines(_certifies, subjects, benches)
     config.pluginmanager.register(lines, "xdpconform-lines")
     run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
     return run
@@ -268,6 +264,14 @@ def certify(_case: Case) -> Certify:
     return _case.certify
 
 
+@pytest.fixture(scope="session")
+def bench(_case: Case) -> Bench:
+    """What tries the NIC: programs on it, frames to it."""
+    from xdpconform.live import bench_of
+
+    return bench_of(_case.bench, _case.subject.source)
+
+
 def _certifies(node: pytest.Item, fixturenames: Sequence[str]) -> bool:
     # Other projects have fixtures called nic and markers called requirement as well.
     return "_case" in fixturenames and node.get_closest_marker("requirement") is not None
@@ -279,7 +283,8 @@ def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say what to type where no NIC was named, and how a line is marked."""
+    """Keep the lines of the run's level; say what to type where no NIC was named."""
+    _keep_level(config, items)
     if hasattr(config, "workerinput"):
         return  # an error here would only say that the worker broke
     lines = [item for item in items if "_case" in getattr(item, "fixturenames", ())]
@@ -293,6 +298,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from xdpconform.outputs.terminal import what_to_type
 
         raise pytest.UsageError(what_to_type())
+
+
+def _keep_level(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not any("_case" in getattr(item, "fixturenames", ()) for item in items):
+        return
+    from xdpconform.certify import above
+
+    items[:] = [item for item in items if not above(config.option.level or "claims", item)]
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdpconform.lab import judge, requirements, take_stored, titles
+from xdpconform.lab import judge, requirements, specification, take_stored
 from xdpconform.mock import Age, Channels, Claims, DrvInfo, MockKernel, MockNic, parse
 from xdpconform.outputs import results
 from xdpconform.outputs.diff import Side, compare, read, to_dict, to_text
@@ -50,7 +50,9 @@ def results_of(one: Recording, name: str = "x") -> bytes:
     subjects = take_stored(Replay(one, name), "recording", SHELF)
     lines = {
         subject.nic.id: [
-            results.Result(**results.result(line.requirement, titles()[line.requirement], finding))
+            results.Result(
+                **results.result(line.requirement, specification()[line.requirement].title, finding)
+            )
             for line, finding in judge(subject, date(2026, 12, 1))
         ]
         for subject in subjects

@@ -48,7 +48,7 @@ def test_shipped_or_example() -> None:
 def bare(part: Profile | Variant) -> dict[str, Any]:
     """A profile's or variant's rules without what the page leaves out."""
     table = msgspec.to_builtins(part)
-    for key in ("source", "note", "title", "jumbo-errno", "variant", "waiver"):
+    for key in ("source", "note", "title", "crashes", "jumbo-errno", "variant", "waiver"):
         table.pop(key, None)
     rules = [*table["claim"], *table["zc-max-segs"]]
     for rule in [*rules, table.get("computed") or {}]:

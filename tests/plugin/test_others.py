@@ -198,5 +198,5 @@ def test_marker_is_registered(runs: Runs) -> None:
     result = runs.pytester.runpytest_inprocess(*PLUGIN, "--markers")
 
     result.stdout.fnmatch_lines(
-        ["@pytest.mark.requirement(id): the line of the specification that a test function is"]
+        ["@pytest.mark.requirement(id, level='claims'): the line of the specification *"]
     )

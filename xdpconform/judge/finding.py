@@ -50,6 +50,10 @@ class Level(Enum):
     PACKETS = "packets"
     STRESS = "stress"
 
+    def __le__(self, other: Level) -> bool:
+        order = list(Level)
+        return order.index(self) <= order.index(other)
+
 
 class Finding(NamedTuple):
     """One line of a report."""

@@ -21,7 +21,7 @@ import msgspec
 from xdpconform.interfaces import shown
 from xdpconform.judge import Finding
 from xdpconform.judge.lines import Line
-from xdpconform.lab import Subject, judge, requirements, rule, titles
+from xdpconform.lab import Subject, judge, requirements, rule, specification
 from xdpconform.outputs.results import Result, nic_results, result
 from xdpconform.outputs.words import EXIT, TELLING, line_text, verdict_text
 from xdpconform.profiles import Shelf
@@ -145,7 +145,7 @@ def _text(subject: Subject, verdict: str, found: Sequence[tuple[Line, Finding]])
 
 
 def _result(line: Line, finding: Finding) -> Result:
-    return Result(**result(line.requirement, titles()[line.requirement], finding))
+    return Result(**result(line.requirement, specification()[line.requirement].title, finding))
 
 
 class _Bar:

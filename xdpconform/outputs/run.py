@@ -52,6 +52,6 @@ class Run:
             self.lines,
             started=self.started.isoformat(timespec="seconds"),
             level=self.level,
-            required=requirements(),
+            required=requirements(self.level),
             unrun=self.unrun,
         )

@@ -358,6 +358,7 @@ def _extended(base: Profile, own: Profile) -> Profile:
         "variant": [*base.variant, *own.variant],
         "waiver": [*base.waiver, *own.waiver],
         "when": {**base.when, **own.when},
+        "crashes": own.crashes or base.crashes,
         "jumbo_errno": own.jumbo_errno or base.jumbo_errno,
     }
     return msgspec.structs.replace(own, **merged)

@@ -69,6 +69,12 @@ class Match(NamedTuple):
         own = self.variant.jumbo_errno if self.variant else None
         return own or self.loaded.profile.jumbo_errno
 
+    @property
+    def crashes(self) -> str | None:
+        """Why frames must never be redirected into the device, if so."""
+        own = self.variant.crashes if self.variant else None
+        return own or self.loaded.profile.crashes
+
     def expectation(self, flag: str, nic: Nic, state: str) -> Expectation:
         """What is expected of a flag."""
         profile = self.loaded.profile

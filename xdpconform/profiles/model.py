@@ -123,6 +123,8 @@ class Variant(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", k
     computed: Computed | None = None
     jumbo_errno: JumboErrno | None = None
     """As of a profile, and before it."""
+    crashes: Text | None = None
+    """As of a profile."""
 
 
 class Waiver(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", kw_only=True):
@@ -154,6 +156,8 @@ class Profile(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", k
     """Facts that must hold for the profile to be meant at all."""
     source: list[Word] | Word = []
     note: Text | None = None
+    crashes: Text | None = None
+    """Why frames must never be redirected into such a device: the kernel would crash."""
     jumbo_errno: JumboErrno | None = None
     """With what a program without frags is refused where a frame needs several buffers.
 

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""NICs that are here, and what is needed to try them: levels attach and packets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from xdpconform.errors import Blocked, InputError
+from xdpconform.lab import Subject, take
+from xdpconform.netconfig import Remote, remote
+from xdpconform.nic import Nic
+from xdpconform.probes.bench import Bench, no_bench
+from xdpconform.probes.lifecycle import Lifecycle
+from xdpconform.probes.safety import Guardian, check_owned, check_port, recover
+from xdpconform.probes.testbed import Namespace, Testbed
+from xdpconform.profiles import Shelf
+from xdpconform.sources import Kernel
+
+
+class Setup(NamedTuple):
+    """What a run above level claims was asked for."""
+
+    level: str
+    testbed: str | None = None
+    """``veth`` or ``tap``: a NIC is made for the run."""
+    peer: str | None = None
+    """The port that is cabled to the NIC."""
+    loopback: bool = False
+    owned: tuple[str, ...] = ()
+    """Interfaces that the user says are free to be tested."""
+    netns: str | None = None
+    """Where the NICs are."""
+    folder: Path = Path()
+    """Where net.config may be."""
+    workers: bool = False
+    """Whether pytest-xdist was asked for."""
+
+
+def check(setup: Setup, ifaces: Sequence[str]) -> None:
+    """Refuse what cannot go together, before anything is touched.
+
+    Raises:
+        InputError: says what, and what to type instead.
+    """
+    wires = [
+        name
+        for name, given in (
+            ("--testbed", setup.testbed),
+            ("--peer", setup.peer),
+            ("--loopback", setup.loopback),
+        )
+        if given
+    ]
+    if len(wires) > 1:
+        raise InputError(f"{' and '.join(wires)} do not go together: choose one of them")
+    if setup.testbed and ifaces:
+        raise InputError("--testbed brings its own NIC: leave --iface out")
+    if setup.testbed and setup.netns:
+        raise InputError("--testbed makes its own namespace: leave --netns out")
+    if wires and not setup.testbed and len(ifaces) != 1:
+        raise InputError(f"{wires[0]} belongs to one NIC: name it with --iface")
+    if setup.workers:
+        raise InputError(
+            f"--level {setup.level} has a NIC to itself: run without pytest-xdist (-n 0)"
+        )
+    check_owned(setup.owned)
+
+
+def take_live(
+    setup: Setup,
+    ifaces: Sequence[str],
+    shelf: Shelf,
+    lifecycle: Lifecycle,
+    progress: Callable[[str], None],
+) -> tuple[list[Subject], dict[str, Bench]]:
+    """The NICs, as `xdpconform.lab.take` has them, and for each what tries it.
+
+    Args:
+        setup: what was asked for.
+        ifaces: names, numbers, globs, ``all``; empty for a testbed that brings its NIC.
+        shelf: the profiles.
+        lifecycle: the child that watches a device's life.
+        progress: is told what is being done, again and again.
+
+    Raises:
+        XdpConformError: no such interface, a source that cannot be asked, or no testbed.
+    """
+    for note in recover():
+        progress(note)
+    if setup.testbed:
+        testbed = _made(setup.testbed, progress)
+        try:
+            ifaces = [testbed.nic.ifname]
+            # A source of its own, since whoever asks closes it.
+            source = Kernel(f"/proc/self/fd/{testbed.nic.namespace.fd}")
+            subjects = take(source, ifaces, shelf, lifecycle)
+        except BaseException:
+            testbed.close()
+            raise
+        return subjects, {subjects[0].nic.id: Bench(lambda: testbed, testbed)}
+    peer = _remote(setup)
+    subjects = take(Kernel(setup.netns), ifaces, shelf, lifecycle)
+    benches = {
+        subject.nic.id: Bench(partial(_around, setup, subject.nic, peer, progress))
+        for subject in subjects
+    }
+    return subjects, benches
+
+
+def bench_of(bench: Bench | None, source: str) -> Bench:
+    """What tries a NIC; one that blocks everything for a NIC that is not here."""
+    if bench is not None:
+        return bench
+    if source == "kernel":
+        return no_bench("a run of level claims only reads: say --level attach or --level packets")
+    return no_bench(f"a {source} runs no programs: run pytest --iface on the NIC itself")
+
+
+def _remote(setup: Setup) -> Remote | None:
+    """Who the peer is, by the kernel selftests' names, where nothing else was said."""
+    if setup.peer or setup.loopback:
+        return None
+    return remote(os.environ, setup.folder / "net.config")
+
+
+def _made(kind: str, progress: Callable[[str], None]) -> Testbed:
+    if kind == "tap":
+        return Testbed.tap(Guardian(), progress=progress)
+    return Testbed.veth(Guardian(), progress=progress)
+
+
+def _around(
+    setup: Setup, nic: Nic, peer: Remote | None, progress: Callable[[str], None]
+) -> Testbed:
+    """The testbed of a NIC that is here, if the guard lets it be touched."""
+    ifname = nic.identity.ifname
+    with Kernel(setup.netns) as source:
+        for name in filter(None, (ifname, setup.peer)):
+            reasons = check_port(source, name, setup.owned)
+            if reasons:
+                raise Blocked("; ".join(reasons))
+    space = Namespace.at(setup.netns) if setup.netns else Namespace.current()
+    guardian = Guardian()
+    if setup.peer:
+        return Testbed.cabled(space, ifname, setup.peer, guardian, progress=progress)
+    if setup.loopback:
+        return Testbed.loopback(space, ifname, guardian, progress=progress)
+    if peer:
+        return Testbed.remote(space, ifname, peer, guardian, progress=progress)
+    return Testbed.alone(space, ifname, guardian, progress=progress)

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: MIT
+"""What every probe of a NIC is made of: a program on it, frames towards it, and what became."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from xdpconform.errors import Blocked, KernelError, SourceError, Timeout, errno_name
+from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
+from xdpconform.netlink.netdev import FAMILY_NAME, Capabilities, dev_get, pull_device
+from xdpconform.observed import Arrivals, Event, Flow, Refusal
+from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, Tracepoints, programs
+from xdpconform.probes.counters import Counters
+from xdpconform.probes.preconditions import lacking
+from xdpconform.probes.reader import Reader, reader
+from xdpconform.probes.testbed import Frames, Port, Testbed, Wire
+
+FRAMES: Final = 100
+"""Frames of one trial."""
+SIZE: Final = 128
+"""Bytes of each, where the size is not what is tried."""
+PATIENCE: Final = 1.0
+"""Seconds to wait for frames that should arrive."""
+GRACE: Final = 0.02
+"""Seconds to wait for frames that should not."""
+CARRIER: Final = 10.0
+"""Seconds to wait for a link after an attach."""
+LOOK: Final = 0.0005
+"""Seconds between two looks at a counter."""
+
+MARK: Final = 14
+"""Where `programs.bounce` marks a frame."""
+SLOTS: Final = 8
+"""Of the map in which programs count; see `xdpconform.probes.bpf.programs`."""
+
+Make = Callable[[PerCpuArray], bytes]
+"""Makes a program's code, given the map that it shall count in."""
+
+
+class Kit(NamedTuple):
+    """What is opened once for a testbed."""
+
+    reader: Reader
+    tracepoints: Tracepoints
+    frames: Frames
+    """From the medium to the NIC."""
+
+
+_kits: WeakKeyDictionary[Testbed, Kit] = WeakKeyDictionary()
+
+
+def kit(bed: Testbed) -> Kit:
+    """The reader of the NIC and the tracepoints, opened when first asked for.
+
+    Raises:
+        BpfError: tracepoints are refused, mostly for want of CAP_PERFMON or BTF.
+    """
+    if bed not in _kits:
+        space = bed.nic.namespace
+        who = reader(
+            space.client(NETLINK_ROUTE),
+            space.client(NETLINK_GENERIC),
+            bed.nic.ifindex,
+            bed.nic.ifname.encode("utf-8", "surrogateescape"),
+            space.call,
+        )
+        _kits[bed] = Kit(who, bed.keep(Tracepoints()), bed.frames())
+    return _kits[bed]
+
+
+def wire_of(bed: Testbed) -> Wire:
+    """The medium before the NIC.
+
+    Raises:
+        Blocked: there is none.
+    """
+    if bed.wire is None:
+        name = bed.nic.ifname
+        raise Blocked(
+            f"nothing sends frames to {name}: name the port cabled to it with --peer, or use"
+            f" its loopback with --loopback"
+        )
+    return bed.wire
+
+
+def claims(port: Port) -> Capabilities | None:
+    """What a port claims right now; None where the kernel has no netdev family."""
+    try:
+        family = port.namespace.family(FAMILY_NAME)
+    except KernelError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+    replies = port.namespace.client(NETLINK_GENERIC).ask(dev_get(family, port.ifindex))
+    return pull_device(replies[0]).capabilities
+
+
+class Refused(Exception):  # noqa: N818 - the kernel's word
+    """A program could not be attached: carries the `Refusal`."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(str(refusal))
+
+
+def refusal(error: BpfError) -> Refusal:
+    """What the kernel refused; want of privileges says nothing of a NIC, and is raised again.
+
+    Raises:
+        BpfError: EPERM.
+    """
+    if error.errno in (errno.EPERM, errno.EACCES):
+        raise error
+    return Refusal(errno_name(error.errno), error.said)
+
+
+@contextmanager
+def attached(
+    bed: Testbed, port: Port, program: Program, mode: Mode = Mode.NATIVE
+) -> Iterator[Link]:
+    """A program on a port, with carrier, as long as the block lasts.
+
+    Raises:
+        Refused: the kernel or the driver would not.
+        BpfError: it needs privileges.
+        Blocked: the link does not come up again.
+    """
+    bed.step(f"attach a program to {port.ifname}")
+    try:
+        link = port.namespace.call(lambda: Link.create(program, port.ifindex, mode))
+    except BpfError as error:
+        raise Refused(refusal(error)) from error
+    with link:
+        carrier(port)
+        yield link
+        bed.step(f"detach the program of {port.ifname}")
+
+
+def carrier(port: Port) -> None:
+    """Wait for the link.
+
+    Raises:
+        Blocked: it does not come up.
+    """
+    try:
+        port.wait_carrier(CARRIER)
+    except Timeout as error:
+        raise Blocked(str(error)) from error
+
+
+class Run(NamedTuple):
+    """A program while it is attached to the NIC."""
+
+    counts: PerCpuArray
+    link: Link
+
+
+@contextmanager
+def running(
+    bed: Testbed, make: Make, *, frags: bool = False, name: str = "xdpconform"
+) -> Iterator[Run]:
+    """A program of ours on the NIC, natively.
+
+    Raises:
+        Refused: the kernel or the driver would not.
+        BpfError: it cannot be loaded.
+    """
+    with (
+        PerCpuArray(8, SLOTS) as counts,
+        Program.load(make(counts), name=name, frags=frags) as program,
+        attached(bed, bed.nic, program) as link,
+    ):
+        yield Run(counts, link)
+
+
+def passing(bed: Testbed, port: Port) -> AbstractContextManager[Link]:
+    """A native program on a port that lets everything pass, of any size."""
+    return _passing(bed, port)
+
+
+@contextmanager
+def _passing(bed: Testbed, port: Port) -> Iterator[Link]:
+    with (
+        Program.load(programs.passes(), name="xdpconform", frags=True) as program,
+        attached(bed, port, program) as link,
+    ):
+        yield link
+
+
+class Plan(NamedTuple):
+    """How frames are sent, and where they are looked for."""
+
+    place: str = "delivered"
+    """Where they should come out: ``delivered``, ``returned``, ``elsewhere``, ``nowhere``."""
+    frames: int = FRAMES
+    size: int = SIZE
+    elsewhere: Wire | None = None
+    """What stands at the target of a redirect."""
+    source: Wire | None = None
+    """What sends; the medium before the NIC if not given."""
+    frags: bool = False
+    expected: Callable[[bytes], bytes] | None = None
+    """What a frame should look like when it arrives, given what was sent."""
+
+
+def flow(bed: Testbed, what: str, make: Make, plan: Plan) -> Flow:
+    """Attach a program to the NIC, send frames to it, and see what becomes of them.
+
+    Raises:
+        Blocked: no peer, no carrier, or frames that cannot be sent.
+        BpfError: the program cannot be loaded.
+    """
+    wire_of(bed)
+    bed.progress(f"{what}: {plan.frames} frames of {plan.size} bytes")
+    try:
+        with running(bed, make, frags=plan.frags) as run:
+            settle(bed, run)
+            return measure(bed, what, plan, lambda: run.counts.total(0), run.counts)
+    except Refused as error:
+        return Flow(what, claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+
+
+def settle(bed: Testbed, run: Run) -> None:
+    """Wait until frames get through again: many drivers start anew with a program."""
+    if bed.kind in ("veth", "tap"):
+        return
+    wire, frames = wire_of(bed), kit(bed).frames
+    before, deadline = run.counts.total(0), time.monotonic() + CARRIER
+    while run.counts.total(0) == before and time.monotonic() < deadline:
+        wire.send(frames.make(1, SIZE))
+        time.sleep(0.01)
+    time.sleep(GRACE)
+    drain(bed)
+
+
+def drain(bed: Testbed, *wires: Wire | None) -> None:
+    """Forget every frame that has come so far."""
+    for wire in (bed.behind, bed.wire, *wires):
+        if wire is not None:
+            wire.drain()
+
+
+def measure(
+    bed: Testbed,
+    what: str,
+    plan: Plan,
+    seen: Callable[[], int],
+    counts: PerCpuArray,
+    *,
+    second: Callable[[], int] = int,
+    mode: str | None = None,
+) -> Flow:
+    """Send frames, and see what becomes of them; the program is attached already.
+
+    Args:
+        bed: the testbed.
+        what: the program, in words.
+        plan: how many, how large, from where and to where.
+        seen: how many frames the program has counted.
+        counts: where it counts.
+        second: how many frames a second program has counted.
+        mode: what to say of the program's mode; as rtnetlink shows it, if not given.
+    """
+    tools = kit(bed)
+    source = plan.source or wire_of(bed)
+    frames = tools.frames.make(plan.frames, plan.size)
+    wanted = [plan.expected(frame) for frame in frames] if plan.expected else frames
+    drain(bed, plan.elsewhere)
+    before, base, other, size = Counters.read(tools.reader), seen(), second(), counts.total(1)
+    tools.tracepoints.clear()
+    source.send(frames)
+    places = {"delivered": bed.behind, "returned": bed.wire, "elsewhere": plan.elsewhere}
+    came: dict[str, list[bytes]] = {}
+    goal = places.get(plan.place)
+    if goal is not None:
+        came[plan.place] = goal.receive(plan.frames, PATIENCE)
+    _wait(lambda: seen() - base >= plan.frames)
+    for name, wire in places.items():
+        if wire is not None:
+            came.setdefault(name, []).extend(
+                wire.receive(plan.frames, 0 if came.get(name) else GRACE)
+            )
+    if bed.kind == "loopback":
+        _tell_apart(plan, came)
+    after = Counters.read(tools.reader)
+
+    def at(name: str) -> Arrivals:
+        return arrived(bed, came.get(name, ()), wanted if name == plan.place else frames)
+
+    return Flow(
+        what,
+        claims(bed.nic),
+        bed.nic.state().xdp if mode is None else mode,
+        sent=plan.frames,
+        size=plan.size,
+        digest=tools.frames.digest(wanted),
+        seen=seen() - base,
+        seen_bytes=counts.total(1) - size,
+        delivered=at("delivered"),
+        returned=at("returned"),
+        elsewhere=at("elsewhere"),
+        second=second() - other,
+        events=events(bed),
+        counters=flat(after.minus(before)),
+    )
+
+
+def _tell_apart(plan: Plan, came: dict[str, list[bytes]]) -> None:
+    """A NIC that hears itself delivers what comes back: only marks tell one from the other."""
+    if plan.place != "returned":
+        came["returned"] = []
+        return
+    came["delivered"] = []
+    if plan.source is None:
+        came["returned"] = [f for f in came["returned"] if f[MARK] == programs.BOUNCED]
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    start = time.monotonic()
+    while not done() and time.monotonic() < start + PATIENCE:
+        time.sleep(LOOK)
+
+
+def arrived(bed: Testbed, taken: Sequence[bytes], wanted: Sequence[bytes]) -> Arrivals:
+    """What came, against what should have come."""
+    known = {number: frame for frame in wanted if (number := _number(bed, frame)) is not None}
+    found: dict[int, bytes] = {}
+    repeated = 0
+    for frame in taken:
+        number = _number(bed, frame)
+        if number is None or number not in known:
+            continue  # of an earlier trial
+        repeated += number in found
+        found.setdefault(number, frame)
+    # Programs may swap the addresses and leave their mark; all behind is the content.
+    intact = sum(frame[16:] == known[number][16:] for number, frame in found.items())
+    return Arrivals(len(found), intact, repeated, kit(bed).frames.digest(found.values()))
+
+
+def _number(bed: Testbed, frame: bytes) -> int | None:
+    read = kit(bed).frames.read(frame)
+    return None if read is None else read[0]
+
+
+def events(bed: Testbed) -> tuple[Event, ...]:
+    """What the tracepoints counted of the testbed's ports."""
+    names = {(port.ifindex, port.namespace.inode): port.ifname for port in bed.ports()}
+    return tuple(
+        Event(
+            event.tracepoint,
+            names[event.ifindex, event.netns],
+            (event.act if event.tracepoint == "xdp_exception" else event.err) or 0,
+            event.count,
+            event.sent,
+            event.drops,
+        )
+        for event in kit(bed).tracepoints.events()
+        if (event.ifindex, event.netns) in names
+    )
+
+
+def flat(counters: Counters) -> Mapping[str, int]:
+    """What grew, by name."""
+    found: dict[str, int] = {}
+    for group in counters.as_dict().values():
+        for name, count in (group or {}).items():
+            found.setdefault(name, count)
+    return found
+
+
+def sending(error: SourceError) -> Blocked:
+    """Frames that could not even be sent say nothing of the NIC."""
+    return Blocked(f"frames cannot be sent: {error}")
