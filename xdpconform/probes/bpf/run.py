@@ -40,21 +40,30 @@ class Ran(NamedTuple):
     """the data afterwards"""
 
 
-def test_run(program: Program, data: bytes, repeat: int = 1) -> Ran:  # noqa: PT028 - no test
+def test_run(  # no test of pytest's
+    program: Program,
+    data: bytes,
+    repeat: int = 1,  # noqa: PT028
+    *,
+    linear: int | None = None,  # noqa: PT028
+) -> Ran:
     """Run an XDP program on a frame that goes nowhere.
 
     Args:
         program: not a device-bound one.
         data: the frame; more than a page less 576 bytes only for a program with frags.
         repeat: how often; the same data is worked on each time.
+        linear: bytes in the linear part, the others are fragments; only for a program with frags
+            (kernel 6.18). As many as fit, if not given.
 
     Raises:
         BpfError: the kernel refused (EINVAL: frame of less than 14 bytes, or too large).
     """
-    attr, _keep, out = _attr(program, data, repeat, out=len(data) + GROWTH)
+    out = len(data) + GROWTH
+    attr, _keep, result = _attr(program, data, repeat, out=out, linear=linear)
     bpf(BPF_PROG_TEST_RUN, attr, f"test run of program {program.id}")
     retval, _size_in, size_out = unpack_from("=III", attr, 4)
-    return Ran(retval, out.raw[:size_out])
+    return Ran(retval, result.raw[:size_out])
 
 
 def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) -> None:
@@ -103,9 +112,18 @@ def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) 
 
 
 def _attr(
-    program: Program, data: bytes, repeat: int, *, out: int = 0, batch: int = 0
+    program: Program,
+    data: bytes,
+    repeat: int,
+    *,
+    out: int = 0,
+    batch: int = 0,
+    linear: int | None = None,
 ) -> tuple[bytearray, object, ctypes.Array[ctypes.c_char]]:
-    source, target = buffer(data), buffer(bytes(out))
+    """The attributes, what must be kept until the call is over, and where the result comes."""
+    # struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
+    context = b"" if linear is None else pack("=6I", 0, linear, 0, 0, 0, 0)
+    source, target, ctx = buffer(data), buffer(bytes(out)), buffer(context)
     flags = BPF_F_TEST_XDP_LIVE_FRAMES if batch else 0
     # struct { __u32 prog_fd, retval, data_size_in, data_size_out; __aligned_u64 data_in, data_out;
     #          __u32 repeat, duration, ctx_size_in, ctx_size_out; __aligned_u64 ctx_in, ctx_out;
@@ -113,7 +131,7 @@ def _attr(
     attr = pack(
         "=IIIIQQIIIIQQIII4x",
         *(program.fd, 0, len(data), out, address(source), address(target) if out else 0),
-        *(repeat, 0, 0, 0, 0, 0),
+        *(repeat, 0, len(context), 0, address(ctx) if context else 0, 0),
         *(flags, 0, batch),
     )
-    return bytearray(attr), source, target
+    return bytearray(attr), (source, ctx), target

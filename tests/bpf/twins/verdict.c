@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#include "twin.h"
+
+SEC("xdp") int twin(struct xdp_md *ctx)
+{
+	if (!ours(ctx))
+		return XDP_PASS;
+	count_frame(ctx);
+	return ACTION;
+}
