@@ -111,15 +111,19 @@ def test_remote(
     [
         (
             {"REMOTE_TYPE": "ssh", "REMOTE_ARGS": "root@host"},
-            "REMOTE_TYPE=ssh: a peer at another host cannot be used yet; it comes with remote hosts."
-            " What works now: REMOTE_TYPE=netns with REMOTE_ARGS=NAME of a network namespace,"
-            " --peer IFNAME for a second port of this host, or --loopback",
+            (
+                "REMOTE_TYPE=ssh: a peer at another host cannot be used yet; it comes with remote"
+                " hosts. What works now: REMOTE_TYPE=netns with REMOTE_ARGS=NAME of a network"
+                " namespace, --peer IFNAME for a second port of this host, or --loopback"
+            ),
         ),
         ({"REMOTE_TYPE": "telnet"}, "REMOTE_TYPE=telnet: it is one of netns, ssh"),
         (
             {"REMOTE_TYPE": "netns"},
-            "REMOTE_TYPE=netns without REMOTE_ARGS: give the name of the network namespace, one of"
-            " those that `ip netns` lists",
+            (
+                "REMOTE_TYPE=netns without REMOTE_ARGS: give the name of the network namespace,"
+                " one of those that `ip netns` lists"
+            ),
         ),
         (
             NETNS | {"REMOTE_V4": "10.0.0.2/24"},

@@ -329,8 +329,8 @@ WRONG = {
     "several": (
         {},
         (
-            "REMOTE_ARGS={far}: the peer there could be any of: veth1, more0, more1; say which by its"
-            " address, REMOTE_V4 or REMOTE_V6"
+            "REMOTE_ARGS={far}: the peer there could be any of: veth1, more0, more1; say which by"
+            " its address, REMOTE_V4 or REMOTE_V6"
         ),
     ),
     "two-interfaces": (
