@@ -35,7 +35,7 @@ def dying(keeper: object, number: int, body: bytes, descriptors: Sequence[int]) 
         elif step == "written":
             os.rename = die  # type: ignore[assignment]
         elif step == "renamed":
-            undo.sync_folder = die
+            undo.__dict__["sync_folder"] = die
     keep(keeper, number, body, descriptors)
     if number == 2:
         die()

@@ -154,10 +154,11 @@ def read(path: str) -> Journal:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise JournalError(f"{path}: not read: {error.strerror}") from error
+    seen = os.fstat(descriptor)
+    if not S_ISREG(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
+        os.close(descriptor)
+        raise JournalError(f"{path}: not a file that only this user can write")
     with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not S_ISREG(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
-            raise JournalError(f"{path}: not a file that only this user can write")
         data = file.read(SIZE_LIMIT + 1)
     if len(data) > SIZE_LIMIT:
         raise JournalError(f"{path}: more than {SIZE_LIMIT} bytes")
