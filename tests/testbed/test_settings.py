@@ -281,6 +281,45 @@ def test_killed(desk: Desk, host: Host) -> None:
     assert before == child.until(lambda: everything(desk.port), before)
 
 
+STEPS = """
+import os, signal, sys
+from xdpconform.probes.safety import Guardian
+from xdpconform.probes.testbed import Namespace, Port, Settings
+left = int(sys.argv[2])
+def step(sentence):
+    global left
+    if not left:
+        print(sentence, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+port = Port(Namespace.at(sys.argv[1]), "veth0")
+settings = Settings(Guardian(), step)
+with settings.mtu(port, 9000), settings.channels(port, rx=1):
+    print("there", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_at_each_step(desk: Desk, host: Host) -> None:
+    """Everything comes back, whichever step a run is killed at."""
+    before = everything(desk.port)
+    said = []
+    while "there" not in said:
+        process = child.start(STEPS, host.name, str(len(said)))
+        said.append(child.line(process))
+        child.kill(process)
+
+        assert before == child.until(lambda: everything(desk.port), before)
+        assert len(said) < 20, said
+    assert [
+        "keep: mtu of veth0 back to 1500",
+        "mtu of veth0 to 9000",
+        "keep: channels of veth0 back to rx 4",
+        "channels of veth0 to rx 1",
+        "there",
+    ] == said
+
+
 def test_on_a_testbed(host: Host, guardian: Guardian) -> None:
     """A testbed changes its ports through its own guardian."""
     del host
