@@ -9,6 +9,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.namespaces import Namespace, private_namespace
 from xdpconform.errors import WireError
@@ -17,7 +19,7 @@ from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
 from xdpconform.netlink.routes import Address, Nexthop, Route
 from xdpconform.netlink.subject import pull_address, subject
 from xdpconform.netlink.transaction import Request, Transaction
-from xdpconform.netlink.wire import Message
+from xdpconform.netlink.wire import NLMSGHDR, Message
 from xdpconform.sources import Client, Kernel
 
 if TYPE_CHECKING:
@@ -192,6 +194,31 @@ def test_pull_cut_and_trailing(kind: str, data: str, expected: object) -> None:
         for extra in (1, 2, 3):
             with pytest.raises(WireError, match=f": {extra} bytes left, 4 needed$"):
                 PULL[kind]((whole + bytes(extra)).hex())
+
+
+@pytest.mark.parametrize("kind", PULL)
+@given(head=st.sampled_from([bytes([2]), bytes([10]), b""]), tail=st.binary(max_size=96))
+def test_any_bytes(kind: str, head: bytes, tail: bytes) -> None:
+    """Whatever the bytes, there comes a value or an error that is ours."""
+    try:
+        value = PULL[kind]((head + tail).hex())
+    except WireError:
+        return
+
+    assert value is None or isinstance(value, tuple)
+
+
+@given(data=st.binary(max_size=96), kind=st.sampled_from([16, 19, 20, 22, 99]))
+def test_subject_of_any_bytes(data: bytes, kind: int) -> None:
+    """So it is with the interface that a request is about."""
+    sent = NLMSGHDR.pack(NLMSGHDR.size + len(data), kind, 5, 1, 0) + data
+    for protocol in (NETLINK_ROUTE, NETLINK_GENERIC):
+        try:
+            found = subject(protocol, sent)
+        except WireError:
+            continue
+
+        assert 0 <= found <= 0xFFFFFFFF
 
 
 HEAD = "02000000 fe030001 00000000"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,6 +168,40 @@ def test_journal_cannot_be_written(space: Namespace, netns: int, folder: Path) -
             guardian.register(mtu(space.index("v0a"), 1500), netns)
 
         assert () == guardian.owed
+
+
+class Interrupted:
+    """A socket whose next receive is interrupted, as by Ctrl-C."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._waiting = True
+
+    def recv(self, size: int) -> bytes:
+        """Receive, but the first time."""
+        if self._waiting:
+            self._waiting = False
+            raise KeyboardInterrupt
+        return self._link.recv(size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._link, name)
+
+
+def test_interrupted(space: Namespace, netns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that nobody waited for is not taken for that of the next command."""
+    first, second = space.index("v0a"), space.index("v1a")
+    with Guardian() as guardian:
+        monkeypatch.setattr(guardian, "_link", Interrupted(guardian._link))
+        with pytest.raises(KeyboardInterrupt):
+            guardian.register(mtu(first, 1400), netns)
+
+        refused = guardian.register(mtu(second, TOO_LARGE), netns)
+        with pytest.raises(KernelError, match=r"mtu greater than device maximum$"):
+            refused.undo()
+        refused.forget()
+        assert (f"mtu of link {first} back to 1400",) == guardian.owed
+    assert 1400 == mtu_of(space)
 
 
 def test_journal(space: Namespace, netns: int) -> None:

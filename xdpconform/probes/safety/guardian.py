@@ -122,6 +122,7 @@ class Guardian:
         self._lock = threading.RLock()
         self._tickets: dict[int, Ticket] = {}
         self._last = 0
+        self._serial = 0
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.failures: tuple[str, ...] = ()
         """What could not be put back; filled by `close`."""
@@ -188,13 +189,12 @@ class Guardian:
         body = program.REGISTER.pack(len(undo.settled), len(entry)) + settled + entry + undo.request
         with self._lock:
             self._last += 1
-            ticket = Ticket(self, self._last, undo, sock)
+            ticket = self._tickets[self._last] = Ticket(self, self._last, undo, sock)
             try:
                 self._ask(program.KEEP, self._last, body, sock.fileno())
-            except BaseException:
-                sock.close()
+            except SourceError:  # interrupted in another way it is kept, and undone at the end
+                self._drop(ticket)
                 raise
-            self._tickets[self._last] = ticket
         return ticket
 
     def _run(self, ticket: Ticket) -> None:
@@ -219,14 +219,20 @@ class Guardian:
     ) -> list[tuple[int, int, bytes]]:
         """One command and its answers: the failures, as ticket, errno, acknowledgement."""
         failures = []
+        self._serial += 1
         try:
-            packet = program.COMMAND.pack(command, number) + body
+            packet = program.COMMAND.pack(command, self._serial, number) + body
             socket.send_fds(self._link, [packet], descriptors)
             while True:
                 answer = self._link.recv(program.PACKET_LIMIT)
                 if not answer:
-                    raise SourceError(f"the guardian (pid {self.pid}) has ended: nothing is undone")
-                kind, about, code = program.ANSWER.unpack_from(answer)
+                    raise SourceError(
+                        f"the guardian (pid {self.pid}) has ended; what is owed is put back at the"
+                        " end of the run"
+                    )
+                kind, serial, about, code = program.ANSWER.unpack_from(answer)
+                if serial != self._serial:
+                    continue  # to a command whose caller was interrupted
                 if kind == program.FAILED:
                     failures.append((about, code, answer[program.ANSWER.size :]))
                 elif kind == program.DONE:
@@ -237,6 +243,8 @@ class Guardian:
                         " was changed"
                     )
         except OSError as error:
+            with contextlib.suppress(OSError):  # if it lives, it now takes us for dead
+                self._link.shutdown(socket.SHUT_RDWR)
             raise SourceError(
                 f"the guardian (pid {self.pid}) does not answer: {error.strerror or error}"
             ) from error

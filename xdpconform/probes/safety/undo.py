@@ -23,10 +23,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMAND = Struct("=cI")  # which, and the ticket's number
+COMMAND = Struct("=cII")  # which, its own number, and the ticket's
 REGISTER = Struct("=HI")  # how many errnos follow, and how long the journal's entry behind them is
 JOURNAL = Struct("=H")  # how long the path is; the journal's head follows
-ANSWER = Struct("=cIi")  # which, the ticket's number, an errno; an acknowledgement may follow
+# Which, the command's number, the ticket's, an errno; an acknowledgement may follow.
+ANSWER = Struct("=cIIi")
 ERRNO = Struct("=i")
 NLMSGHDR = Struct("=IHHIIi")  # struct nlmsghdr, and the error of struct nlmsgerr
 
@@ -188,10 +189,10 @@ class Keeper:
 
 def obey(keeper: Keeper, link: _socket.socket, data: bytes, descriptors: Sequence[int]) -> bool:
     """Do what one packet says, and answer; false after the last command."""
-    command, number = COMMAND.unpack_from(data)
+    command, serial, number = COMMAND.unpack_from(data)
     body = data[COMMAND.size :]
     failures: list[tuple[int, Failure]] = []
-    last = ANSWER.pack(DONE, number, 0)
+    last = ANSWER.pack(DONE, serial, number, 0)
     try:
         if command == BEGIN:
             (length,) = JOURNAL.unpack_from(body)
@@ -212,10 +213,11 @@ def obey(keeper: Keeper, link: _socket.socket, data: bytes, descriptors: Sequenc
     except Failure as failure:
         failures = [(number, failure)]
     except OSError as problem:
-        last = ANSWER.pack(REFUSED, number, problem.errno or 5)  # EIO
+        last = ANSWER.pack(REFUSED, serial, number, problem.errno or 5)  # EIO
     with contextlib.suppress(OSError):  # the parent died meanwhile: the next receive tells
         for failed, error in failures:
-            link.send(ANSWER.pack(FAILED, failed, error.errno) + error.acknowledgement)
+            answer = ANSWER.pack(FAILED, serial, failed, error.errno)
+            link.send(answer + error.acknowledgement)
         link.send(last)
     return bool(command != CLOSE)
 
