@@ -91,8 +91,8 @@ R9: Final = 9
 R10: Final = 10
 """BPF_REG_FP: the frame, read only; 512 bytes of stack below it"""
 
-_REGISTERS: Final = 16
-"""Four bits hold a register."""
+_REGISTERS: Final = 11
+"""MAX_BPF_REG, include/uapi/linux/bpf.h"""
 
 
 class Descriptor(Protocol):

@@ -76,8 +76,8 @@ def possible_cpus(path: str = POSSIBLE) -> tuple[int, ...]:
             text = file.read().strip()
         cpus: list[int] = []
         for part in text.split(","):
-            first, _dash, last = part.partition("-")
-            cpus += range(int(first), int(last or first) + 1)
+            first, dash, last = part.partition("-")
+            cpus += range(int(first), int(last if dash else first) + 1)
     except (OSError, ValueError) as problem:
         raise SourceError(f"{path}: no list of CPUs: {problem}") from problem
     return tuple(cpus)

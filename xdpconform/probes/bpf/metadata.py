@@ -7,7 +7,7 @@ on that device's driver only, natively. See Documentation/networking/xdp-rx-meta
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, pack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.probes.bpf.btf import Btf
@@ -87,12 +87,9 @@ class Metadata(NamedTuple):
     def pull(cls, value: bytes) -> Metadata:
         """From the map's value."""
         frames, timestamp, rx_hash, rss_type, proto, tci, *returned = METADATA.unpack(value)
-        wire = int.from_bytes(proto.to_bytes(2, "little"), "big") if _LITTLE else proto
+        vlan_proto = int.from_bytes(pack("=H", proto), "big")
         errs = [None if code == ABSENT else code for code in returned]
-        return cls(frames, timestamp, rx_hash, rss_type, wire, tci, *errs)
-
-
-_LITTLE: Final = Struct("=H").pack(1) == b"\1\0"
+        return cls(frames, timestamp, rx_hash, rss_type, vlan_proto, tci, *errs)
 
 
 def metadata(results: Descriptor, kfuncs: Kfuncs, action: int = XDP_PASS) -> bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import ExitStack
-from struct import Struct
+from struct import Struct, calcsize
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.probes.bpf.btf import Btf
@@ -52,6 +52,7 @@ BPF_FUNC_MAP_UPDATE_ELEM: Final = 2
 BPF_FUNC_PROBE_READ_KERNEL: Final = 113
 BPF_NOEXIST: Final = 1
 
+POINTER: Final = calcsize("P")
 INT_MAX: Final = (1 << 31) - 1
 """The map id of a redirect without a map (_trace_xdp_redirect, include/trace/events/xdp.h)."""
 XDP_REDIRECT: Final = 4
@@ -301,7 +302,7 @@ def _device(asm: Assembler, offsets: _Offsets, ifindex: int, netns: int) -> None
     _read(asm, ifindex, 4)
     asm.BPF_MOV64_REG(R3, R9)
     asm.BPF_ALU64_IMM(BPF_ADD, R3, offsets.net)
-    _read(asm, _POINTER, 8)
+    _read(asm, _POINTER, POINTER)
     asm.BPF_LDX_MEM(BPF_DW, R3, R10, _POINTER)
     asm.BPF_ALU64_IMM(BPF_ADD, R3, offsets.inum)
     _read(asm, netns, 4)
@@ -324,7 +325,7 @@ def _target(asm: Assembler, offsets: _Offsets) -> None:
         BPF_DW, R3, R6, 8 * 2
     )  # tgt: struct _bpf_dtab_netdev { struct net_device *dev; }
     asm.BPF_JMP_IMM(BPF_JEQ, R3, 0, "told")  # a broadcast
-    _read(asm, _POINTER, 8)
+    _read(asm, _POINTER, POINTER)
     asm.BPF_LDX_MEM(BPF_DW, R9, R10, _POINTER)
     _device(asm, offsets, _TO_IFINDEX, _TO_NETNS)
     asm.label("told")
