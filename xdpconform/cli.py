@@ -109,6 +109,19 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take out MAC addresses, host names and serial numbers",
     )
+    record.add_argument(
+        "--attached",
+        action="store_true",
+        help="record each NIC with a native program on it too; needs root",
+    )
+    record.add_argument(
+        "--i-own-this-port",
+        action="append",
+        default=[],
+        dest="owned",
+        metavar="NAME",
+        help="let --attached touch this NIC although it looks to be in use; may be repeated",
+    )
     record.add_argument("--force", action="store_true", help="overwrite a file that is there")
     record.add_argument("--json", action="store_true", help="print JSON")
     record.set_defaults(verb=_record)
@@ -205,6 +218,8 @@ def _record(options: argparse.Namespace) -> int:
         options.nic,
         options.output,
         netns=options.netns,
+        attached=options.attached,
+        owned=options.owned,
         redacted=options.redact,
         force=options.force,
         as_json=options.json,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,11 @@ from xdpconform.lab import Subject, take
 from xdpconform.netconfig import Remote, remote
 from xdpconform.nic import Nic
 from xdpconform.probes.bench import Bench, no_bench
+from xdpconform.probes.bpf import BpfError, Link, Mode, Program, programs
 from xdpconform.probes.lifecycle import Lifecycle
 from xdpconform.probes.safety import Guardian, check_owned, check_port, recover
-from xdpconform.probes.testbed import Namespace, Testbed
+from xdpconform.probes.testbed import Namespace, Port, Testbed
+from xdpconform.probes.trial import CARRIER
 from xdpconform.profiles import Shelf
 from xdpconform.sources import Kernel
 
@@ -109,6 +112,35 @@ def take_live(
         for subject in subjects
     }
     return subjects, benches
+
+
+@contextmanager
+def with_program(netns: str | None, ifname: str, owned: Sequence[str] = ()) -> Iterator[None]:
+    """A native program that lets everything pass, on a NIC, as long as the block lasts.
+
+    Args:
+        netns: where the NIC is.
+        ifname: its name.
+        owned: interfaces that the user says are free to be tested.
+
+    Raises:
+        InputError: the guard says that it must not be touched, or the driver takes no program.
+        SourceError: privileges are missing; says which.
+    """
+    with Kernel(netns) as source:
+        reasons = check_port(source, ifname, owned)
+    if reasons:
+        raise InputError("; ".join(reasons))
+    with Namespace.at(netns) if netns else Namespace.current() as space:
+        port = Port(space, ifname)
+        with Program.load(programs.passes(), name="xdpconform", frags=True) as program:
+            try:
+                link = space.call(lambda: Link.create(program, port.ifindex, Mode.NATIVE))
+            except BpfError as error:
+                raise InputError(f"{ifname} cannot be recorded attached: {error}") from error
+            with link:
+                port.wait_carrier(CARRIER)
+                yield
 
 
 def bench_of(bench: Bench | None, source: str) -> Bench:

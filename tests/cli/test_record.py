@@ -76,3 +76,50 @@ def test_refused(words: tuple[str, ...], problem: str, tmp_path: Path) -> None:
     assert ERROR == done.returncode
     assert done.stderr.startswith(f"xdpconform: {problem}")
     assert [] == list(tmp_path.iterdir())
+
+
+def test_attached(tmp_path: Path) -> None:
+    """`--attached` keeps the NIC as it is and with a program on it; the program is gone after."""
+    with private_namespace() as made:
+        made.pairs(1)
+        made.batch("link set v0a up", "link set v0b up")
+        words = ("record", "v0a", "--attached", "-o", f"{tmp_path}/", "--netns", made.name)
+        done = xdpconform(*words)
+        left = made.ip("-d", "link", "show", "dev", "v0a")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    files = sorted(tmp_path.iterdir())
+    assert ["attached", "idle"] == [read(path).nics[0].state for path in files]
+    assert "xdp" not in left
+    judged = xdpconform("judge", f"{tmp_path}/")
+    assert 0 == judged.returncode, judged.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("-o", "one.rec.json"), "--attached writes two recordings: give a folder, such as -o "),
+        (("-o", "./"), "v0a carries the default route (IPv4, table 254)"),
+        (("-o", "./", "--i-own-this-port", "all"), "--i-own-this-port all: it takes the name"),
+    ],
+)
+def test_attached_refused(words: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    """A NIC in use gets no program, unless the user says that it may; nothing is left behind."""
+    with private_namespace() as made:
+        made.pairs(1)
+        made.batch(
+            "link set v0a up",
+            "link set v0b up",
+            "address add 192.0.2.1/24 dev v0a",
+            "route add default via 192.0.2.2",
+        )
+        done = xdpconform("record", "v0a", "--attached", "--netns", made.name, *words, cwd=tmp_path)
+        owned = xdpconform(
+            *("record", "v0a", "--attached", "--netns", made.name, "--i-own-this-port", "v0a"),
+            *("-o", f"{tmp_path}/owned/"),
+        )
+
+    assert ERROR == done.returncode
+    assert done.stderr.startswith(f"xdpconform: {problem}")
+    assert ["owned"] == [path.name for path in tmp_path.iterdir()]
+    assert (0, "") == (owned.returncode, owned.stderr)

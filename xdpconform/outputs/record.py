@@ -164,6 +164,8 @@ def record_to(
     output: str,
     *,
     netns: str | None = None,
+    attached: bool = False,
+    owned: Sequence[str] = (),
     redacted: bool = False,
     force: bool = False,
     as_json: bool = False,
@@ -174,6 +176,8 @@ def record_to(
         words: names, numbers, globs, ``all``.
         output: a folder, which gets a file for each NIC, or one file for all of them.
         netns: where the NICs are.
+        attached: record each NIC once more, with a native program attached for the moment.
+        owned: interfaces that the user says are free to be touched, though they look in use.
         redacted: take out MAC addresses, host names and serial numbers.
         force: overwrite a file.
         as_json: print JSON.
@@ -184,6 +188,8 @@ def record_to(
     Raises:
         XdpConformError: as `record`; or the file is there.
     """
+    if attached and not (output.endswith("/") or os.path.isdir(output)):
+        raise InputError(f"--attached writes two recordings: give a folder, such as -o {output}/")
     folder = Path(output) if output.endswith("/") or os.path.isdir(output) else None
     with Lifecycle() as lifecycle:
         watched = cache(lifecycle.answer)
@@ -191,7 +197,11 @@ def record_to(
         if folder is not None:
             with Inspector(Kernel(netns)) as inspector:
                 groups = [[str(link.ifindex)] for link in select(words, inspector.links())]
-        recordings = [record(Kernel(netns), group, watched) for group in groups]
+        recordings = []
+        for group in groups:
+            recordings.append(record(Kernel(netns), group, watched))
+            if attached:
+                recordings.append(_attached(netns, recordings[-1], owned, watched))
     if redacted:
         recordings = [redact(recording, os.uname().nodename) for recording in recordings]
     written = []
@@ -207,6 +217,19 @@ def record_to(
     if as_json:
         sys.stdout.write(json.dumps(written, indent=2) + "\n")
     return 0
+
+
+def _attached(
+    netns: str | None, idle: Recording, owned: Sequence[str], watched: Callable[[], Answer]
+) -> Recording:
+    """The same NIC with a native program on it."""
+    from xdpconform.live import with_program
+
+    (nic,) = idle.nics
+    if nic.state == "attached":
+        raise InputError(f"{nic.ifname} has a program already: its attached state was recorded")
+    with with_program(netns, nic.ifname, owned):
+        return record(Kernel(netns), [str(nic.ifindex)], watched)
 
 
 def _brief(recording: Recording) -> dict[str, object]:
