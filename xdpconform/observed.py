@@ -149,6 +149,8 @@ class Jumbo(NamedTuple):
     """What became of a program without frags."""
     frags: Refusal | None
     """What became of one with frags."""
+    lacking: tuple[str, ...] = ()
+    """What of the NIC's other settings may be why, each with the command that changes it."""
 
 
 class Change(NamedTuple):
@@ -192,7 +194,7 @@ class Matrix(NamedTuple):
     """``head`` or ``tail``"""
     claims: Capabilities | None
     cells: dict[tuple[int, int], str]
-    """Size and offset, and one of the four words."""
+    """Size and offset, and one of the five words."""
     refused: Refusal | None = None
     lacking: tuple[str, ...] = ()
 
@@ -210,6 +212,8 @@ class Largest(NamedTuple):
     """What is said just above it."""
     limit: int
     """The largest that the device itself takes."""
+    lacking: tuple[str, ...] = ()
+    """What of the NIC's other settings may be why, each with the command that changes it."""
 
 
 class Offload(NamedTuple):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Final
 
 from xdpconform.judge.claims import flag as claimed_flag
 from xdpconform.judge.claims import segments
@@ -13,6 +14,10 @@ from xdpconform.netlink.netdev import Capabilities, XdpAct, flag_name, flag_name
 from xdpconform.nic import ATTACHED, IDLE, Nic
 from xdpconform.observed import Attach, Change, Cost, Jumbo, Offload, Sight
 from xdpconform.profiles.match import Match
+
+ONE_BUFFER: Final = 3506
+"""The largest MTU whose frames surely fit one buffer: a page of 4096 bytes, less
+XDP_PACKET_HEADROOM (256), struct skb_shared_info (320) and the Ethernet header."""
 
 
 def native(seen: Attach) -> Finding:
@@ -104,6 +109,8 @@ def change_told(seen: Attach) -> Finding:
     if seen.attached is None:
         return _unattached(seen, proof)
     moments = [s.claims for s in (seen.before, seen.attached, seen.after) if s.claims]
+    if len(moments) < 3:
+        return blocked("what the NIC claims is not known", evidence=proof)
     features = [claims.features for claims in moments]
     changes = [now for before, now in pairwise(features) if before != now]
     told = [claims.features for claims in seen.told]
@@ -158,38 +165,58 @@ def jumbo_plain(seen: Jumbo, match: Match | None) -> Finding:
     proof = _jumbo(seen)
     wanted = match.jumbo_errno if match else None
     expected = f"refused with {wanted}" if wanted else "refused"
-    observed = f"refused: {seen.plain}" if seen.plain else "attached"
-    if seen.claims is None or not claimed(seen.claims, XdpAct.BASIC):
+    if wanted == "none":
+        expected = "attached, as the profile says of this driver"
+    observed = f"refused: {seen.plain}" if seen.plain else f"attached at MTU {seen.mtu}"
+    if seen.claims is None:
+        return blocked("what the NIC claims is not known", observed=observed, evidence=proof)
+    why = _no_jumbo(seen) if seen.plain is None else ""
+    if not claimed(seen.claims, XdpAct.BASIC):
+        why = "basic is not claimed"
+    if why:
         return Finding(
-            Outcome.NOT_CLAIMED,
-            expected=expected,
-            observed=observed,
-            reason="basic is not claimed",
-            evidence=proof,
+            Outcome.NOT_CLAIMED, expected=expected, observed=observed, reason=why, evidence=proof
         )
     if seen.plain is None:
-        return Finding(
-            Outcome.PASS if match and match.jumbo_errno == "none" else Outcome.FAIL,
-            Kind.MISMATCH,
-            expected,
-            observed,
-            f"at MTU {seen.mtu} a program that cannot read several buffers was attached",
-            proof,
-        )
+        reason = f"at MTU {seen.mtu} a program that cannot read several buffers was attached"
+        return _plain(wanted == "none", expected, observed, proof, reason)
     fine = wanted is None or seen.plain.errno == wanted
-    return _plain(fine, expected, observed, proof, "another errno than the profile names")
+    if not fine and seen.lacking:
+        why = "; ".join(seen.lacking)
+        return blocked(why, expected=expected, observed=observed, evidence=proof)
+    reason = "another answer than the profile names"
+    return _plain(fine, expected, observed, proof, reason)
+
+
+def _no_jumbo(seen: Jumbo) -> str:
+    """Why a program may be attached whatever it can read, if so."""
+    if seen.mtu > ONE_BUFFER:
+        return ""
+    return f"the device takes no MTU above {seen.mtu}: a frame fits one buffer"
 
 
 def jumbo_frags(seen: Jumbo) -> Finding:
     """A program with frags is attached at a jumbo MTU if and only if rx-sg is claimed."""
     observed = f"refused: {seen.frags}" if seen.frags else f"attached at MTU {seen.mtu}"
+    expected = f"a program with frags is attached at MTU {seen.mtu}"
+    small = _no_jumbo(seen)
+    if small and seen.frags is None and seen.claims and not claimed(seen.claims, XdpAct.RX_SG):
+        reason = f"rx-sg is not claimed, and {small}"
+        return Finding(
+            Outcome.NOT_CLAIMED,
+            expected=expected,
+            observed=observed,
+            reason=reason,
+            evidence=_jumbo(seen),
+        )
     return _two_way(
         seen.claims,
         XdpAct.RX_SG,
         seen.frags is None,
-        f"a program with frags is attached at MTU {seen.mtu}",
+        expected,
         observed,
         proof=_jumbo(seen),
+        lacking=seen.lacking,
     )
 
 

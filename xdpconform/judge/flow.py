@@ -86,7 +86,7 @@ def arrived(flow: Flow, place: str) -> bool:
         wanted = flow.sent if name == place else 0
         if (arrivals.frames, arrivals.intact, arrivals.repeated) != (wanted, wanted, 0):
             return False
-    return flow.seen == flow.sent
+    return flow.seen == flow.sent > 0
 
 
 def acted(
@@ -130,6 +130,8 @@ def acted_on_each(flows: Mapping[int, Flow], *flags: XdpAct) -> Finding:
         flows: by the CPU's number.
         flags: what promises it.
     """
+    if not flows:
+        return blocked("no CPU may be used by this process")
     found = {cpu: acted(flow, "delivered", *flags, second=True) for cpu, flow in flows.items()}
     proof: dict[str, object] = {
         f"CPU {cpu}": f"{one.outcome.value}: {one.observed}" for cpu, one in found.items()
@@ -164,7 +166,7 @@ def whole(flow: Flow) -> Finding:
     right = (
         arrived(flow, "delivered")
         and notes.get("bpf_xdp_get_buff_len") == flow.size
-        and notes.get("last 8 bytes") == notes.get("last 8 bytes sent")
+        and notes.get("last 8 bytes", "none") == notes.get("last 8 bytes sent")
     )
     finding = proven(
         flow, right, f"length {flow.size}, and the last bytes as sent", XdpAct.BASIC, XdpAct.RX_SG
@@ -172,8 +174,8 @@ def whole(flow: Flow) -> Finding:
     if not notes:
         return finding
     seen = (
-        f"length {notes['bpf_xdp_get_buff_len']}, {notes['bytes in the first buffer']} of it in the"
-        f" first buffer, last bytes {notes['last 8 bytes']}"
+        f"length {notes.get('bpf_xdp_get_buff_len')}, {notes.get('bytes in the first buffer')} of"
+        f" it in the first buffer, last bytes {notes.get('last 8 bytes')}"
     )
     return finding._replace(observed=f"{seen}; {finding.observed}")
 

@@ -31,7 +31,9 @@ def adjusted(seen: Matrix) -> Finding:
     tally = {word: list(seen.cells.values()).count(word) for word in sorted({*seen.cells.values()})}
     observed = ", ".join(f"{count} {word}" for word, count in tally.items())
     base = Finding(Outcome.PASS, expected=expected, observed=observed, evidence=proof)
-    known = seen.claims is not None and claimed(seen.claims, XdpAct.BASIC)
+    if seen.claims is None:
+        return blocked("what the NIC claims is not known", observed=observed, evidence=proof)
+    known = claimed(seen.claims, XdpAct.BASIC)
     if seen.refused:
         if known and not seen.lacking:
             reason = f"basic is claimed, and no program can be attached: {seen.refused}"
@@ -40,6 +42,8 @@ def adjusted(seen: Matrix) -> Finding:
             return blocked("; ".join(seen.lacking), expected=expected, evidence=proof)
         reason = "basic is not claimed, and no program can be attached"
         return base._replace(outcome=Outcome.NOT_CLAIMED, reason=reason)
+    if not seen.cells:
+        return blocked("nothing was tried", expected=expected)
     wrong = [
         f"{size} bytes by {offset}: {word}"
         for (size, offset), word in sorted(seen.cells.items())
@@ -66,17 +70,21 @@ def largest(seen: Largest) -> Finding:
     proof: dict[str, object] = {f"MTU {mtu}": word for mtu, word in seen.tried.items()}
     expected = f"an MTU of {ETH_DATA_LEN} at least, {kind}; the largest is reported"
     flag = XdpAct.RX_SG if seen.frags else XdpAct.BASIC
-    known = seen.claims is not None and claimed(seen.claims, flag)
     most = f"{seen.mtu}" + (" (the device's own limit)" if seen.mtu == seen.limit else "")
     observed = f"largest MTU {most}" if seen.mtu else "no MTU at all"
     if seen.above:
         observed += f"; above it {seen.above}"
     base = Finding(Outcome.PASS, expected=expected, observed=observed, evidence=proof)
-    if not known:
+    if seen.claims is None:
+        return blocked("what the NIC claims is not known", observed=observed, evidence=proof)
+    if not claimed(seen.claims, flag):
         return base._replace(
             outcome=Outcome.NOT_CLAIMED, reason="not claimed: nothing is promised, and so reported"
         )
     if seen.mtu is None or seen.mtu < min(ETH_DATA_LEN, seen.limit):
+        if seen.lacking:
+            why = "; ".join(seen.lacking)
+            return blocked(why, expected=expected, observed=observed, evidence=proof)
         reason = "claimed, and not possible at an ordinary Ethernet MTU"
         return base._replace(outcome=Outcome.FAIL, kind=Kind.OVER_CLAIM, reason=reason)
     return base

@@ -166,12 +166,10 @@ def jumbo(bed: Testbed) -> Jumbo:
     bed.progress(f"attach at MTU {mtu}")
     with mtu_of(bed, mtu):
         now = claims(port)
-        return Jumbo(
-            mtu,
-            now,
-            try_attach(bed, port, frags=False),
-            try_attach(bed, port, frags=True),
-        )
+        plain, frags = (try_attach(bed, port, frags=one) for one in (False, True))
+    # What is refused at any MTU is refused for another reason.
+    other = frags is not None and try_attach(bed, port, frags=True) is not None
+    return Jumbo(mtu, now, plain, frags, lacking(bed, mtu_too=False) if other else ())
 
 
 @contextmanager

@@ -98,7 +98,8 @@ def largest_mtu(bed: Testbed, *, frags: bool) -> Largest:
     if fits(high):
         low = high
     elif not fits(low):
-        return Largest(frags, now, None, _told(tried), tried[low], limit)
+        why = lacking(bed, mtu_too=False)
+        return Largest(frags, now, None, _told(tried), tried[low], limit, why)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if fits(middle) else (low, middle)

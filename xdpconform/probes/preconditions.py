@@ -24,12 +24,17 @@ UNWANTED: Final = {"rx-lro": "lro", "rx-gro-hw": "rx-gro-hw"}
 """Features that keep native XDP away, and what ``ethtool -K`` calls them."""
 
 
-def lacking(bed: Testbed) -> tuple[str, ...]:
-    """What of the NIC's settings may be why a program is refused, each with a command."""
+def lacking(bed: Testbed, *, mtu_too: bool = True) -> tuple[str, ...]:
+    """What of the NIC's settings may be why a program is refused, each with a command.
+
+    Args:
+        bed: the testbed.
+        mtu_too: whether the MTU is the NIC's own; not where it is what is tried.
+    """
     port = bed.nic
     found = []
     mtu = port.state().mtu
-    if mtu is not None and mtu > ETH_DATA_LEN:
+    if mtu_too and mtu is not None and mtu > ETH_DATA_LEN:
         found.append(f"its MTU is {mtu}: ip link set {port.ifname} mtu {ETH_DATA_LEN}")
     try:
         active = features(port).active
