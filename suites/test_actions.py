@@ -48,7 +48,7 @@ def test_tx(certify: Certify, bench: Bench, peer: str) -> None:
 def test_aborted(certify: Certify, bench: Bench) -> None:
     """XDP_ABORTED lets no frame through and raises xdp_exception, if and only if basic is claimed.
 
-    Source: include/trace/events/xdp.h; Documentation/bpf/drgn.rst's neighbours say how to watch.
+    Source: include/uapi/linux/bpf.h, enum xdp_action; include/trace/events/xdp.h, xdp_exception.
     """
     found = bench.see(act, "XDP_ABORTED")
     certify(flow.acted(found, "nowhere", XdpAct.BASIC, exceptions=ACTIONS["XDP_ABORTED"]))

@@ -138,6 +138,8 @@ class Attach(NamedTuple):
     refused: Refusal | None = None
     replace_refused: Refusal | None = None
     lacking: tuple[str, ...] = ()
+    by_peer: Sight | None = None
+    """With a program on its peer instead, where the NIC is a veth: its claims follow that."""
 
 
 class Jumbo(NamedTuple):

@@ -108,10 +108,12 @@ def change_told(seen: Attach) -> Finding:
         return blocked("nobody could listen to the group mgmt", evidence=proof)
     if seen.attached is None:
         return _unattached(seen, proof)
-    moments = [s.claims for s in (seen.before, seen.attached, seen.after) if s.claims]
-    if len(moments) < 3:
+    moments = [seen.before, seen.attached, seen.after]
+    if seen.by_peer is not None:
+        moments += [seen.by_peer, seen.after]
+    features = [sight.claims.features for sight in moments if sight.claims]
+    if len(features) < len(moments):
         return blocked("what the NIC claims is not known", evidence=proof)
-    features = [claims.features for claims in moments]
     changes = [now for before, now in pairwise(features) if before != now]
     told = [claims.features for claims in seen.told]
     expected = "; ".join(_features(now) for now in changes) or "nothing to tell"
@@ -338,6 +340,7 @@ def evidence(seen: Attach) -> dict[str, object]:
         "attached": _sight(seen.attached),
         "replaced": _sight(seen.replaced),
         "after": _sight(seen.after),
+        "with a program on its peer": _sight(seen.by_peer),
         "dev-change-ntf": [claims.as_dict() for claims in seen.told or ()],
         "refused": str(seen.refused or ""),
     }

@@ -102,7 +102,8 @@ def acted(
         flow: what was seen.
         place: where the frames should come out, as `arrived` has it.
         flags: what promises it; all of them.
-        exceptions: the action that xdp_exception should name; None: there should be none.
+        exceptions: the action that xdp_exception should name, once a frame; None: there should be
+            no exception.
         second: whether a second program should have counted every frame too.
     """
     expected = {
@@ -113,8 +114,8 @@ def acted(
     }[place]
     works = arrived(flow, place)
     if exceptions is not None:
-        expected += f", and xdp_exception tells of action {_NAMES[exceptions]}"
-        works = works and flow.hits("xdp_exception", exceptions) > 0
+        expected += f", and xdp_exception tells each time of action {_NAMES[exceptions]}"
+        works = works and flow.hits("xdp_exception", exceptions) == flow.sent
     elif works and flow.hits("xdp_exception"):
         works = False
     if second:

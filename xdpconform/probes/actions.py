@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a program says of a frame, and what is done with it: on the wire, with its content.
 
-Source: Documentation/networking/netdev-features.rst of xdp, include/uapi/linux/bpf.h enum
-xdp_action, and each driver's switch over it.
+Source: include/uapi/linux/bpf.h, enum xdp_action, and each driver's switch over it.
 """
 
 from __future__ import annotations
@@ -68,7 +67,12 @@ def act(
     make: Callable[[PerCpuArray], bytes] = (
         programs.bounce if action == "XDP_TX" else partial(programs.verdict, ACTIONS[action])
     )
-    plan = Plan(PLACES[action], size=size, frags=frags)
+    plan = Plan(
+        PLACES[action],
+        size=size,
+        frags=frags,
+        expected=bounced if action == "XDP_TX" else None,
+    )
     with ExitStack() as stack:
         if size > SIZE:
             stack.enter_context(mtu_of(bed, size - 14))
@@ -78,6 +82,11 @@ def act(
             late = wire_of(bed).receive(plan.frames, 0.2)
             seen = seen._replace(notes={**seen.notes, "came later": len(late)})
         return seen
+
+
+def bounced(frame: bytes) -> bytes:
+    """A frame as `programs.bounce` sends it back: addresses swapped, and marked."""
+    return frame[6:12] + frame[:6] + frame[12:14] + bytes([programs.BOUNCED]) + frame[15:]
 
 
 def peer_as(bed: Testbed, state: str) -> AbstractContextManager[object]:

@@ -26,7 +26,7 @@ from xdpconform.probes.bpf import BpfError, Program, programs
 from xdpconform.probes.config import Config, read
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import channels, features
-from xdpconform.probes.trial import Refused, attached, carrier, claims, kit, refusal
+from xdpconform.probes.trial import Refused, attached, carrier, claims, kit, passing, refusal
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Port, Testbed
@@ -95,6 +95,7 @@ def around(bed: Testbed) -> Attach:
         except Refused as error:
             refused = error.refusal
     after = sight(port)
+    by_peer = _by_peer(bed)
     told = _told(listener, port.ifindex)
     return Attach(
         before,
@@ -105,7 +106,18 @@ def around(bed: Testbed) -> Attach:
         refused,
         second,
         lacking(bed) if refused else (),
+        by_peer,
     )
+
+
+def _by_peer(bed: Testbed) -> Sight | None:
+    if bed.peer is None or bed.peer.link.kind != "veth":
+        return None
+    try:
+        with passing(bed, bed.peer):
+            return sight(bed.nic)
+    except Refused:
+        return None
 
 
 def configured(bed: Testbed) -> tuple[Config, Config, Config]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Frames of several buffers: what a program sees of them, and how large they may get.
 
-Source: Documentation/networking/xdp-rx-metadata.rst's neighbour af_xdp.rst on multi-buffer,
-net/core/filter.c, bpf_xdp_get_buff_len and bpf_xdp_load_bytes.
+Source: Documentation/networking/af_xdp.rst, "Multi-Buffer Support"; net/core/filter.c,
+bpf_xdp_get_buff_len and bpf_xdp_load_bytes.
 """
 
 from __future__ import annotations

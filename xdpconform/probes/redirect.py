@@ -7,7 +7,6 @@ A helper's return value is never the evidence: it says XDP_REDIRECT of frames th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -26,6 +25,7 @@ from xdpconform.probes.bpf import (
     Program,
     programs,
 )
+from xdpconform.probes.bpf.maps import possible_cpus
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.trial import (
     SIZE,
@@ -48,6 +48,7 @@ BROADCAST: Final = (1 << 3) | (1 << 4)
 """BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS, include/uapi/linux/bpf.h"""
 MARKED: Final = 0xA5
 """What a second program writes into a frame, so that it shows that it ran."""
+ONLINE: Final = "/sys/devices/system/cpu/online"
 MOMENTS: Final = ("before", "during", "after")
 """Of a native program on the target."""
 
@@ -144,41 +145,52 @@ def to_cpus(bed: Testbed) -> dict[int, Flow]:
         BpfError: a program cannot be loaded or a map not be made.
     """
     wire_of(bed)
-    flows = {}
-    for cpu in sorted(os.sched_getaffinity(0)):
-        words = f"XDP_REDIRECT to CPU {cpu}"
-        bed.progress(words)
-        with ExitStack() as stack:
-            second = stack.enter_context(PerCpuArray(8, SLOTS))
-            cpus = stack.enter_context(CpuMap(cpu + 1))
-            program = stack.enter_context(
-                Program.load(
-                    programs.mark(second, MARKED),
-                    name="xdpconform_cpu",
-                    expected_attach_type=BPF_XDP_CPUMAP,
-                )
+    cpus = possible_cpus(ONLINE)
+    words = "XDP_REDIRECT to CPU {}"
+    with ExitStack() as stack:
+        second = stack.enter_context(PerCpuArray(8, SLOTS))
+        targets = stack.enter_context(CpuMap(cpus[-1] + 1))
+        program = stack.enter_context(
+            Program.load(
+                programs.mark(second, MARKED),
+                name="xdpconform_cpu",
+                expected_attach_type=BPF_XDP_CPUMAP,
             )
+        )
+        try:
+            run = stack.enter_context(running(bed, partial(programs.redirect, targets, cpus[0])))
+        except Refused as error:
+            refused = Flow(
+                words.format(cpus[0]), claims(bed.nic), refused=error.refusal, lacking=lacking(bed)
+            )
+            return {cpus[0]: refused}
+        flows = {}
+        for cpu in cpus:
+            bed.progress(words.format(cpu))
             bed.step(f"a thread for frames on CPU {cpu}")
-            cpus.set(cpu, program=program)
-            make = partial(programs.redirect, cpus, cpu)
-            plan = Plan("delivered", expected=_marked)
-            try:
-                run = stack.enter_context(running(bed, make))
-            except Refused as error:
-                flows[cpu] = Flow(
-                    words, claims(bed.nic), refused=error.refusal, lacking=lacking(bed)
-                )
-                continue
-            settle(bed, run)
+            targets.set(cpu, program=program)
+            with Program.load(
+                programs.redirect(targets, cpu, run.counts), name="xdpconform"
+            ) as own:
+                bed.step(f"replace the program of {bed.nic.ifname}")
+                run.link.update(own)
+            if cpu == cpus[0]:
+                settle(bed, run)
             flows[cpu] = measure(
                 bed,
-                words,
-                plan,
-                lambda run=run: run.counts.total(0),  # type: ignore[misc]
+                words.format(cpu),
+                Plan("delivered", expected=_marked),
+                lambda: run.counts.total(0),
                 run.counts,
-                second=lambda second=second, cpu=cpu: second.per_cpu(0)[cpu],  # type: ignore[misc]
+                second=partial(_on_cpu, second, cpu),
             )
-    return flows
+            bed.step(f"no more frames to CPU {cpu}")
+            targets.remove(cpu)
+        return flows
+
+
+def _on_cpu(counts: PerCpuArray, cpu: int) -> int:
+    return counts.per_cpu(0)[possible_cpus().index(cpu)]
 
 
 def into(
