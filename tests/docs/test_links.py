@@ -104,7 +104,8 @@ def known(word: str, words: list[str], config: pytest.Config) -> bool:
         ]
         return word.partition("=")[0] in names
     before = words[words.index(word) - 1]
-    return before in ("--iface", "--mock", "--profile", "--variant") or (ROOT / word).exists()
+    valued = ("--iface", "--level", "--mock", "--peer", "--profile", "--testbed", "--variant")
+    return before in valued or (ROOT / word).exists()
 
 
 def environment(name: str, tox: configparser.ConfigParser) -> bool:
