@@ -19,7 +19,6 @@ from xdpconform.probes.bpf import BpfError, Link, Mode, Program, programs
 from xdpconform.probes.lifecycle import Lifecycle
 from xdpconform.probes.safety import Guardian, check_owned, check_port, recover
 from xdpconform.probes.testbed import Namespace, Port, Testbed
-from xdpconform.probes.trial import CARRIER
 from xdpconform.profiles import Shelf
 from xdpconform.sources import Kernel
 
@@ -139,7 +138,6 @@ def with_program(netns: str | None, ifname: str, owned: Sequence[str] = ()) -> I
             except BpfError as error:
                 raise InputError(f"{ifname} cannot be recorded attached: {error}") from error
             with link:
-                port.wait_carrier(CARRIER)
                 yield
 
 

@@ -197,7 +197,7 @@ def mtu_of(bed: Testbed, mtu: int) -> Iterator[None]:
                 stack.enter_context(bed.settings.mtu(port, mtu))
         for port in (bed.nic, bed.peer):
             if port is not None:
-                carrier(port)
+                carrier(bed, port)
         yield
 
 
@@ -227,7 +227,7 @@ def change(bed: Testbed, what: str) -> Change:
     with block:
         during = sight(port)
     if before.up:
-        carrier(port)
+        carrier(bed, port)
     return Change(words, before, during, sight(port))
 
 

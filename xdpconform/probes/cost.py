@@ -96,7 +96,7 @@ def cost(bed: Testbed) -> Cost:
                 detach = time.monotonic()
                 link.close()
                 detached = time.monotonic()
-            carrier(port)
+            carrier(bed, port)
             time.sleep(LEAD)
         finally:
             again = stream.stop()

@@ -136,17 +136,19 @@ def attached(
     except BpfError as error:
         raise Refused(refusal(error)) from error
     with link:
-        carrier(port)
+        carrier(bed, port)
         yield link
         bed.step(f"detach the program of {port.ifname}")
 
 
-def carrier(port: Port) -> None:
-    """Wait for the link.
+def carrier(bed: Testbed, port: Port) -> None:
+    """Wait for the link, where frames are to come over it.
 
     Raises:
         Blocked: it does not come up.
     """
+    if bed.wire is None:
+        return
     try:
         port.wait_carrier(CARRIER)
     except Timeout as error:
