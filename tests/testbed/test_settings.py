@@ -13,7 +13,7 @@ from tests.testbed import child
 from xdpconform.errors import InputError, KernelError, SourceError
 from xdpconform.netlink.links import set_mtu
 from xdpconform.netlink.rtnl import dellink
-from xdpconform.probes.testbed import Namespace, Port, Settings, Testbed, settings
+from xdpconform.probes.testbed import Namespace, Port, Settings, Testbed, away, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -240,6 +240,34 @@ def test_quiet_refusal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         " on"
     ) == str(caught.value)
     assert expected == str(caught.value.__context__)
+
+
+def test_down_keeps_addresses(desk: Desk, host: Host) -> None:
+    """IPv6 addresses, which go with the link, come back with it."""
+    for address in ("fd00::1/64", "fd00::2/64"):
+        host.ip("addr", "add", address, "dev", "veth0", "nodad")
+    before = sorted((one.local, one.length) for one in away.addresses(desk.port))
+    with desk.settings.down(desk.port):
+        assert [] == away.addresses(desk.port)
+    assert before == sorted((one.local, one.length) for one in away.addresses(desk.port))
+    assert () == desk.guardian.owed
+
+
+def test_down_loses_no_route(desk: Desk, host: Host) -> None:
+    """A port that routes need is not switched off."""
+    host.batch("addr add 10.1.0.1/24 dev veth0", "route add 10.9.0.0/16 via 10.1.0.9 dev veth0")
+    before = everything(desk.port)
+    expected = (
+        "veth0 cannot be switched off: the route to 10.9.0.0/16 by a gateway would be lost. Take it"
+        " away (ip route), or name a port that nothing uses"
+    )
+    with (
+        pytest.raises(SourceError, match=f"^{re.escape(expected)}$"),
+        desk.settings.down(desk.port),
+    ):
+        pytest.fail("the block was entered")
+    assert before == everything(desk.port)
+    assert () == desk.guardian.owed
 
 
 def test_gone(desk: Desk) -> None:

@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 LISTEN: Final = 0.05
 """Seconds that notifications may be late."""
 JUMBO_MTU: Final = 9000
-SMALLER_MTU: Final = 700
-"""Above it the MTU is made smaller to change it, so that peers and buffers still fit."""
+IPV6_MIN_MTU: Final = 1280
+"""Below it the kernel takes IPv6 away from a port, addresses and all (addrconf_notify,
+net/ipv6/addrconf.c)."""
+OTHER_MTU: Final = 100
+"""Bytes by which the MTU is made smaller to change it, so that peers and buffers still fit."""
 
 
 def sight(port: Port) -> Sight:
@@ -210,14 +213,16 @@ def change(bed: Testbed, what: str) -> Change:
 
     Raises:
         KernelError: the driver does not take the change.
-        Blocked: it has nothing to change.
+        SourceError: routes would be lost with the link; says which.
     """
     port = bed.nic
     before = sight(port)
     if what == "link":
         block, words = bed.settings.down(port), "link down and up"
     elif what == "mtu":
-        other = before.mtu - 100 if before.mtu > SMALLER_MTU else before.mtu + 100
+        other = before.mtu - OTHER_MTU
+        if other < IPV6_MIN_MTU:
+            other = before.mtu + OTHER_MTU
         block, words = bed.settings.mtu(port, other), f"MTU {other}"
     else:
         on = "rx-gro" in before.features

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from xdpconform.errors import KernelError
 from xdpconform.observed import Flow, Largest, Refusal
 from xdpconform.probes.actions import JUMBO
-from xdpconform.probes.attach import mtu_of, try_attach
+from xdpconform.probes.attach import IPV6_MIN_MTU, mtu_of, try_attach
 from xdpconform.probes.bpf import Array, programs
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.trial import (
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from xdpconform.probes.bpf import PerCpuArray
     from xdpconform.probes.testbed import Testbed
 
-LEAST: Final = 576
-"""An MTU that any device takes (RFC 791)."""
+LEAST: Final = IPV6_MIN_MTU
+"""Smaller ones are not tried: they would take the port's IPv6 addresses away."""
 MOST: Final = 65535
 
 

@@ -7,16 +7,24 @@ block puts the setting back and looks whether it is.
 
 from __future__ import annotations
 
-import errno
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
+from socket import AF_INET6
+from typing import TYPE_CHECKING, NamedTuple
 
 from xdpconform.errors import InputError, KernelError, NoSuchInterface, SourceError
 from xdpconform.netlink import ethtool
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
 from xdpconform.netlink.ethtool_set import channels_set, features_set
 from xdpconform.netlink.links import set_mtu, set_up
+from xdpconform.netlink.routes import newaddr
 from xdpconform.probes.safety.guardian import Undo
+from xdpconform.probes.testbed.away import (
+    GONE,
+    IFA_F_TEMPORARY,
+    addresses,
+    routes_at_stake,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +33,6 @@ if TYPE_CHECKING:
     from xdpconform.netlink.transaction import Request
     from xdpconform.probes.safety.guardian import Guardian
     from xdpconform.probes.testbed.port import Port
-
-GONE: Final = (errno.ENODEV,)
-"""What the kernel says of a device that is no more: there is nothing to put back."""
 
 
 class _Change(NamedTuple):
@@ -94,14 +99,32 @@ class Settings:
 
     @contextmanager
     def down(self, port: Port) -> Iterator[None]:
-        """Switched off. Routes through it and its IPv6 addresses are lost: only for idle ports.
+        """Switched off. The kernel drops its IPv6 addresses meanwhile; they come back.
 
         Raises:
             KernelError: the driver refuses it, or to be switched on again.
-            SourceError: it did not come back.
+            SourceError: routes would be lost (says which), or it did not come back.
         """
-        with self._switched(port, up=False):
+        with ExitStack() as stack:
+            if port.state().up:
+                self._keep_addresses(port, stack)
+            stack.enter_context(self._switched(port, up=False))
             yield
+
+    def _keep_addresses(self, port: Port, stack: ExitStack) -> None:
+        """Have what goes with the link put back, once it is on again."""
+        lost = routes_at_stake(port)
+        if lost:
+            raise SourceError(
+                f"{port.ifname} cannot be switched off: {', '.join(lost)} would be lost. Take it"
+                " away (ip route), or name a port that nothing uses"
+            )
+        for address in reversed(addresses(port)):
+            if address.family == AF_INET6 and not address.flags & IFA_F_TEMPORARY:
+                what = f"address {ip_address(address.local)} of {port.ifname}"
+                undo = Undo.of(what, NETLINK_ROUTE, newaddr(address), GONE)
+                self._step(f"keep: {what}")
+                stack.callback(self._guardian.register(undo, port.namespace.fd).undo)
 
     @contextmanager
     def _switched(self, port: Port, *, up: bool) -> Iterator[None]:
