@@ -100,9 +100,10 @@ def test_blocked(runs: Runs) -> None:
         == lines[0]
     )
     assert (
-        "v0a XDP-FEAT-01 blocked: no profile for driver mystery: write one with"
+        "v0a 15 lines blocked: no profile for driver mystery: write one with"
         " 'xdpconform profile draft v0a' and give it with --profile=FILE"
     ) == lines[1]
+    assert lines[2].split()[:2] == ["XDP-FEAT-01", "XDP-FEAT-02"]
     result.stdout.fnmatch_lines([f"  v0a: driver mystery, kernel {kernel}, state idle, no profile"])
     assert "= 27 passed, 15 blocked, 1 not-claimed in " in result.stdout.lines[-1]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from xdpconform.interfaces import shown
 from xdpconform.outputs.paths import writable
-from xdpconform.outputs.words import TELLING, in_a_line, outcome
+from xdpconform.outputs.words import in_a_line, names_text, outcome, together
 
 if TYPE_CHECKING:
     import pytest
@@ -168,10 +168,9 @@ def _verdict(nic: NicResults) -> str:
         if value
     )
     lines = "".join(
-        f"<li><b>{escape(line.requirement)}</b> {escape(outcome(line))}:"
-        f" {_safe(in_a_line(line))}</li>"
-        for line in nic.results
-        if line.outcome in TELLING
+        f"<li><b>{escape(names_text(same) or same[0].requirement)}</b>"
+        f" {escape(outcome(same[0]))}: {_safe(in_a_line(same[0]))}</li>"
+        for same in together(nic.results)
     )
     missing = f"<p>Not run: {escape(' '.join(nic.missing))}</p>" if nic.missing else ""
     return (

@@ -23,7 +23,7 @@ from xdpconform.judge import Finding
 from xdpconform.judge.lines import Line
 from xdpconform.lab import Subject, judge, requirements, rule, specification
 from xdpconform.outputs.results import Result, nic_results, result
-from xdpconform.outputs.words import EXIT, TELLING, line_text, verdict_text
+from xdpconform.outputs.words import EXIT, TELLING, line_text, names_text, together, verdict_text
 from xdpconform.profiles import Shelf
 from xdpconform.sources.recording import files_of
 from xdpconform.stored import take_recording
@@ -141,7 +141,11 @@ def _text(subject: Subject, verdict: str, found: Sequence[tuple[Line, Finding]])
     if identity.ifindex == 0:  # nothing could be learned: one reason for all lines
         return f"{text}\n    {shown(subject.nic.unknown)}\n"
     lines = [_result(*one) for one in found if one[1].outcome.value in TELLING]
-    return "".join([text, *(f"\n    {line_text(line)}" for line in lines), "\n"])
+    for same in together(lines):
+        text += f"\n    {line_text(same)}"
+        if len(same) > 1:
+            text += f"\n        {names_text(same)}"
+    return f"{text}\n"
 
 
 def _result(line: Line, finding: Finding) -> Result:

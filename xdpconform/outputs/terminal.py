@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
-from xdpconform.outputs.words import TELLING, line_text, verdict_text
+from xdpconform.outputs.words import line_text, names_text, together, verdict_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
     from xdpconform.outputs.results import NicResults, Result
@@ -61,9 +63,8 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
     for nic in results.nics:
         _verdict(terminal, nic)
     for nic in results.nics:
-        for line in nic.results:
-            if line.outcome in TELLING:
-                _line(terminal, nic, line)
+        for same in together(nic.results):
+            _lines(terminal, nic, same)
         if nic.missing:
             terminal.write_line(f"{nic.id} not run: {' '.join(nic.missing)}", yellow=True)
     for problem in run.problems:
@@ -88,9 +89,12 @@ def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:
     )
 
 
-def _line(terminal: pytest.TerminalReporter, nic: NicResults, line: Result) -> None:
+def _lines(terminal: pytest.TerminalReporter, nic: NicResults, same: Sequence[Result]) -> None:
+    line = same[0]
     color = {"fail": "red", "error": "red"}.get(line.outcome, "yellow")
-    terminal.write_line(f"{nic.id} {line_text(line)}", **{color: True})
+    terminal.write_line(f"{nic.id} {line_text(same)}", **{color: True})
+    if len(same) > 1:
+        terminal.write_line(f"    {names_text(same)}")
     if line.outcome == "fail":
         terminal.write_line(f"    expected: {shown(line.expected)}")
         terminal.write_line(f"    reported: {shown(line.observed)}")

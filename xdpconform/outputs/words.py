@@ -9,7 +9,7 @@ from xdpconform.interfaces import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Final
 
     from xdpconform.outputs.results import Result
@@ -20,6 +20,8 @@ EXIT: Final = {"CONFORMS": 0, "FAILS": 1, "INCOMPLETE": 10}
 """Exit status by verdict; of several the worst counts. pytest itself uses 0 to 6."""
 TELLING: Final = ("fail", "error", "blocked", "waived")
 """Outcomes that are listed by line."""
+FEW: Final = 8
+"""So many lines with one reason are listed each by itself."""
 
 
 def in_a_line(line: Result) -> str:
@@ -33,10 +35,32 @@ def outcome(line: Result) -> str:
     return line.kind if line.kind and line.outcome == "fail" else line.outcome
 
 
-def line_text(line: Result) -> str:
-    """A line that is listed: requirement, row, outcome and why."""
-    row = f"[{line.param}]" if line.param else ""
-    return f"{line.requirement}{row} {outcome(line)}: {shown(in_a_line(line))}"
+def together(lines: Iterable[Result]) -> list[list[Result]]:
+    """The lines that are listed; those that are blocked for one reason stand together.
+
+    Where a port must not be touched, a hundred lines say so.
+    """
+    found: dict[object, list[Result]] = {}
+    for number, line in enumerate(lines):
+        if line.outcome in TELLING:
+            key = line.reason if line.outcome == "blocked" else number
+            found.setdefault(key, []).append(line)
+    groups = []
+    for same in found.values():
+        groups += [same] if len(same) > FEW else [[line] for line in same]
+    return groups
+
+
+def line_text(same: Sequence[Result]) -> str:
+    """Lines that are listed together: requirement and row, outcome and why."""
+    names = [line.requirement + (f"[{line.param}]" if line.param else "") for line in same]
+    name = names[0] if len(names) == 1 else f"{len(names)} lines"
+    return f"{name} {outcome(same[0])}: {shown(in_a_line(same[0]))}"
+
+
+def names_text(same: Sequence[Result]) -> str:
+    """The requirements of lines that are listed together; empty for one alone."""
+    return " ".join(dict.fromkeys(line.requirement for line in same)) if len(same) > 1 else ""
 
 
 def verdict_text(
