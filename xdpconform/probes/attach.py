@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 LISTEN: Final = 0.05
 """Seconds that notifications may be late."""
+QUEUES: Final = tuple(
+    kind + most for most in ("_max", "") for kind in ("rx", "tx", "other", "combined")
+)
+"""Of `Channels`."""
 JUMBO_MTU: Final = 9000
 IPV6_MIN_MTU: Final = 1280
 """Below it the kernel takes IPv6 away from a port, addresses and all (addrconf_notify,
@@ -55,7 +59,8 @@ def sight(port: Port) -> Sight:
     counts: dict[str, int | None] = {}
     try:
         active = features(port).active
-        counts = dict(channels(port)._asdict())
+        found = channels(port)
+        counts = {kind: getattr(found, kind) for kind in QUEUES}
     except KernelError:
         pass  # the driver tells nothing of them
     return Sight(
