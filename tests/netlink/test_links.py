@@ -22,6 +22,7 @@ REQUESTS: dict[str, tuple[Request, int, int, int, str]] = {
     "up": (links.set_up(7, True), 19, 4, 16, "00000000 07000000 01000000 01000000"),
     "down": (links.set_up(7, False), 19, 4, 16, "00000000 07000000 00000000 01000000"),
     "quiet": (links.set_quiet(7), 19, 4, 16, SEVEN + "1000 1a80 0c00 0a80 0500 0800 01 000000"),
+    "loud": (links.set_quiet(7, 0), 19, 4, 16, SEVEN + "1000 1a80 0c00 0a80 0500 0800 00 000000"),
     "move-to-descriptor": (links.move(7, netns_fd=5), 19, 4, 16, SEVEN + "0800 1c00 05000000"),
     "move-to-process-with-name": (
         links.move(7, name=b"x", netns_pid=9),
@@ -128,8 +129,10 @@ STATES: dict[str, tuple[str, PortState]] = {
         PortState(2, "v0", False, stats=Stats(*range(1, 25))),
     ),
     "no-carrier-unknown-mode": (
-        ("00000100 02000000 01000000 00000000 0700 0300 763000 00 0500 2100 00 000000"
-        "0c00 2b80 0500 0200 09 000000"),
+        (
+            "00000100 02000000 01000000 00000000 0700 0300 763000 00 0500 2100 00 000000"
+            "0c00 2b80 0500 0200 09 000000"
+        ),
         PortState(2, "v0", True, carrier=False, xdp="mode 9"),
     ),
     "first-of-repeated": (

@@ -156,15 +156,16 @@ def test_cabled(cabled: Host) -> None:
     ] == told
     assert [
         "keep: veth1 up",
+        "keep: addr-gen-mode of veth1",
         "keep: mtu of veth1 back to 1400",
         "keep: veth1 back home",
         "move veth1 to a namespace of our own",
         "switch veth1 on",
-    ] == steps[-5:]
+    ] == steps[-6:]
     assert {
         f"keep: address {address} of veth1"
         for address in ("10.1.0.2", "10.1.0.3", "10.2.0.1", "10.3.0.1", "fd00::2", "fe80::5")
-    } <= set(steps[:-5])
+    } <= set(steps[:-6])
 
 
 def mtu(bed: Testbed) -> int | None:

@@ -265,11 +265,31 @@ def set_up(ifindex: int, up: bool) -> Request:
     return _set("up" if up else "down", ifindex, flags=IFF_UP if up else 0, change=IFF_UP)
 
 
-def set_quiet(ifindex: int) -> Request:
-    """Let IPv6 give the port no addresses of its own, so that it does not speak by itself."""
-    mode = push_attribute(IFLA_INET6_ADDR_GEN_MODE, U8.pack(IN6_ADDR_GEN_MODE_NONE))
-    family = push_attribute(AF_INET6, mode, nested=True)
-    return _set("addr-gen-mode none", ifindex, push_attribute(IFLA_AF_SPEC, family, nested=True))
+def set_quiet(ifindex: int, mode: int = IN6_ADDR_GEN_MODE_NONE) -> Request:
+    """Let IPv6 give the port no addresses of its own, so that it does not speak by itself.
+
+    Args:
+        ifindex: the port.
+        mode: another ``enum in6_addr_gen_mode``, as `pull_quiet` gave it.
+    """
+    data = push_attribute(IFLA_INET6_ADDR_GEN_MODE, U8.pack(mode))
+    family = push_attribute(AF_INET6, data, nested=True)
+    words = "none" if mode == IN6_ADDR_GEN_MODE_NONE else str(mode)
+    return _set(
+        f"addr-gen-mode {words}", ifindex, push_attribute(IFLA_AF_SPEC, family, nested=True)
+    )
+
+
+def pull_quiet(message: Message) -> int | None:
+    """How IPv6 gives the port addresses (``enum in6_addr_gen_mode``); None where it has no IPv6.
+
+    Raises:
+        WireError: bytes out of format.
+    """
+    spec = _first_of_each(message.payload, IFINFOMSG.size).get(IFLA_AF_SPEC)
+    family = _first_of_each(spec.payload).get(AF_INET6) if spec else None
+    mode = _first_of_each(family.payload).get(IFLA_INET6_ADDR_GEN_MODE) if family else None
+    return pull_number(U8, mode, "addr-gen-mode") if mode else None
 
 
 def move(

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import InputError, KernelError
 from xdpconform.netlink.constants import NETLINK_ROUTE
-from xdpconform.netlink.links import move, new_nsid, set_mtu, set_up
+from xdpconform.netlink.links import (
+    get_port,
+    move,
+    new_nsid,
+    pull_quiet,
+    set_mtu,
+    set_quiet,
+    set_up,
+)
 from xdpconform.netlink.routes import (
     FAMILIES,
     RTN_UNICAST,
@@ -43,6 +51,8 @@ if TYPE_CHECKING:
 
 GONE: Final = (errno.ENODEV,)
 """The port is no more, or not where it would have to be taken from: nothing to put back."""
+UNKEPT: Final = (errno.ENODEV, errno.EINVAL, errno.EAFNOSUPPORT)
+"""Also: a mode that rests on a secret which went with the move, or IPv6 switched off."""
 HOME: Final = 1
 """The number that the namespace where the port belongs has in ours."""
 IFA_F_TEMPORARY: Final = 0x01  # include/uapi/linux/if_addr.h
@@ -104,8 +114,8 @@ def move_away(
         )
     state = port.state()
     index, name = port.ifindex, port.ifname
-    # Undone in reverse: the port comes home, is as large as before, switched on, and has its
-    # addresses, the first one first.
+    # Undone in reverse: the port comes home, is as large and as quiet as before, switched on, and
+    # has its addresses, the first one first.
     owed = [
         Undo.of(f"address {ip_address(one.local)} of {name}", NETLINK_ROUTE, newaddr(one), GONE)
         for one in reversed(addresses(port))
@@ -113,6 +123,10 @@ def move_away(
     ]
     if state.up:
         owed.append(Undo.of(f"{name} up", NETLINK_ROUTE, set_up(index, True), GONE))
+    mode = pull_quiet(port.ask(get_port(index))[0])
+    if mode is not None:  # a namespace gives every port that comes its own default
+        back = Undo.of(f"addr-gen-mode of {name}", NETLINK_ROUTE, set_quiet(index, mode), UNKEPT)
+        owed.append(back)
     if state.mtu is not None:
         owed.append(
             Undo.of(
