@@ -8,19 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from xdpconform.errors import Blocked, InputError
 from xdpconform.lab import Subject, take
 from xdpconform.netconfig import Remote, remote
 from xdpconform.nic import Nic
-from xdpconform.probes.bench import Bench, no_bench
+from xdpconform.probes.bench import PRIVILEGES, Bench, no_bench
 from xdpconform.probes.bpf import BpfError, Link, Mode, Program, programs
 from xdpconform.probes.lifecycle import Lifecycle
 from xdpconform.probes.safety import Guardian, check_owned, check_port, recover
 from xdpconform.probes.testbed import Namespace, Port, Testbed
 from xdpconform.profiles import Shelf
 from xdpconform.sources import Kernel
+
+CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 12, 13, 21, 38, 39
+CAPABILITIES: Final = {
+    "CAP_NET_ADMIN": CAP_NET_ADMIN,
+    "CAP_NET_RAW": CAP_NET_RAW,
+    "CAP_PERFMON": CAP_PERFMON,
+    "CAP_BPF": CAP_BPF,
+}
+"""What programs, frames and tracepoints need; CAP_SYS_ADMIN stands for the last two."""
 
 
 class Setup(NamedTuple):
@@ -40,6 +49,16 @@ class Setup(NamedTuple):
     """Where net.config may be."""
     workers: bool = False
     """Whether pytest-xdist was asked for."""
+
+
+class Live(NamedTuple):
+    """NICs that are here."""
+
+    subjects: list[Subject]
+    benches: dict[str, Bench]
+    """What tries them, by their ids."""
+    notes: tuple[str, ...] = ()
+    """What runs that were killed had left, and what was done about it."""
 
 
 def check(setup: Setup, ifaces: Sequence[str]) -> None:
@@ -78,7 +97,7 @@ def take_live(
     shelf: Shelf,
     lifecycle: Lifecycle,
     progress: Callable[[str], None],
-) -> tuple[list[Subject], dict[str, Bench]]:
+) -> Live:
     """The NICs, as `xdpconform.lab.take` has them, and for each what tries it.
 
     Args:
@@ -91,8 +110,11 @@ def take_live(
     Raises:
         XdpConformError: no such interface, a source that cannot be asked, or no testbed.
     """
-    for note in recover():
-        progress(note)
+    needs = unprivileged()
+    if needs and setup.testbed:
+        raise InputError(f"--testbed {setup.testbed}: {needs}")
+    # Who may change nothing has left nothing.
+    notes = () if needs else recover()
     if setup.testbed:
         testbed = _made(setup.testbed, progress)
         try:
@@ -103,14 +125,14 @@ def take_live(
         except BaseException:
             testbed.close()
             raise
-        return subjects, {subjects[0].nic.id: Bench(lambda: testbed, testbed)}
+        return Live(subjects, {subjects[0].nic.id: Bench(lambda: testbed, testbed)}, notes)
     peer = _remote(setup)
     subjects = take(Kernel(setup.netns), ifaces, shelf, lifecycle)
     benches = {
         subject.nic.id: Bench(partial(_around, setup, subject.nic, peer, progress))
         for subject in subjects
     }
-    return subjects, benches
+    return Live(subjects, benches, notes)
 
 
 @contextmanager
@@ -141,6 +163,23 @@ def with_program(netns: str | None, ifname: str, owned: Sequence[str] = ()) -> I
                 yield
 
 
+def unprivileged() -> str:
+    """What this process may not do, and how it could; empty if it may do all that is needed.
+
+    Source: include/uapi/linux/capability.h.
+    """
+    with open("/proc/thread-self/status", encoding="ascii", errors="replace") as status:
+        effective = next(
+            (int(line.split()[1], 16) for line in status if line.startswith("CapEff:")), 0
+        )
+    if effective >> CAP_SYS_ADMIN & 1:
+        effective |= 1 << CAP_PERFMON | 1 << CAP_BPF
+    missing = [name for name, bit in CAPABILITIES.items() if not effective >> bit & 1]
+    if not missing:
+        return ""
+    return f"it needs {' and '.join(missing)}: {PRIVILEGES}"
+
+
 def bench_of(bench: Bench | None, source: str) -> Bench:
     """What tries a NIC; one that blocks everything for a NIC that is not here."""
     if bench is not None:
@@ -167,6 +206,9 @@ def _around(
     setup: Setup, nic: Nic, peer: Remote | None, progress: Callable[[str], None]
 ) -> Testbed:
     """The testbed of a NIC that is here, if the guard lets it be touched."""
+    needs = unprivileged()
+    if needs:
+        raise Blocked(f"nothing may be changed: {needs}")
     ifname = nic.identity.ifname
     with Kernel(setup.netns) as source:
         for name in filter(None, (ifname, setup.peer)):

@@ -105,19 +105,21 @@ def _start(config: pytest.Config) -> Run | None:
     lifecycle = Lifecycle() if ifaces or made else None
     subjects: list[Subject] = []
     benches: dict[str, Bench] = {}
+    notes: tuple[str, ...] = ()
     with lifecycle or nullcontext():
         from xdpconform.collector import Collector
         from xdpconform.profiles import Shelf
 
         shelf = Shelf(map(Path, config.getoption(PROFILE)), config.getoption(VARIANT))
         if lifecycle:
-            subjects, benches = _live(config, ifaces, shelf, lifecycle)
+            subjects, benches, notes = _live(config, ifaces, shelf, lifecycle)
     if recordings or mocks:
         from xdpconform.stored import take_mocks, take_recordings
 
         subjects += take_recordings(recordings, shelf, subjects)
         subjects += take_mocks(mocks, shelf, subjects)
     run = _begin(config, subjects, benches)
+    run.notes += notes
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(
         Collector(run, allow_incomplete=allow_incomplete), "xdpconform-collector"
@@ -155,20 +157,20 @@ def _setup(config: pytest.Config, ifaces: Sequence[str]) -> Setup | None:
 
 def _live(
     config: pytest.Config, ifaces: Sequence[str], shelf: Shelf, lifecycle: Lifecycle
-) -> tuple[list[Subject], dict[str, Bench]]:
+) -> tuple[list[Subject], dict[str, Bench], tuple[str, ...]]:
     setup = _setup(config, ifaces)
     if setup is None:
         from xdpconform.lab import take
         from xdpconform.sources import Kernel
 
-        return take(Kernel(config.getoption(NETNS)), ifaces, shelf, lifecycle), {}
+        return take(Kernel(config.getoption(NETNS)), ifaces, shelf, lifecycle), {}, ()
     from xdpconform.live import take_live
     from xdpconform.outputs.progress import Progress
 
-    subjects, benches = take_live(setup, ifaces, shelf, lifecycle, Progress(config))
-    for bench in benches.values():
+    live = take_live(setup, ifaces, shelf, lifecycle, Progress(config))
+    for bench in live.benches.values():
         config.add_cleanup(bench.close)
-    return subjects, benches
+    return live
 
 
 def _begin(config: pytest.Config, subjects: Sequence[Subject], benches: Mapping[str, Bench]) -> Run:

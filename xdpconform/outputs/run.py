@@ -37,6 +37,8 @@ class Run:
         self.path: Path | None = None
         """Where results.json goes."""
         self.problems: list[str] = []
+        self.notes: list[str] = []
+        """What was put back that runs before this one had left."""
         self._built: tuple[int, Results] | None = None
 
     def results(self) -> Results:

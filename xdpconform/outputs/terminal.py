@@ -67,6 +67,8 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
             _lines(terminal, nic, same)
         if nic.missing:
             terminal.write_line(f"{nic.id} not run: {' '.join(nic.missing)}", yellow=True)
+    for note in run.notes:
+        terminal.write_line(f"left by an earlier run: {shown(note)}", yellow=True)
     for problem in run.problems:
         terminal.write_line(shown(problem), red=True)
     if run.path is not None:

@@ -198,7 +198,13 @@ def mtu_of(bed: Testbed, mtu: int) -> Iterator[None]:
 
     Raises:
         KernelError: one of them does not take it.
+        Blocked: a veth's frames are as large as its peer's MTU (veth_xdp_set), and it is unknown.
     """
+    if bed.peer is None and bed.nic.link.kind == "veth":
+        raise Blocked(
+            f"what a veth takes is decided by its peer's MTU: name the peer of {bed.nic.ifname}"
+            " with --peer"
+        )
     with ExitStack() as stack:
         for port in (bed.nic, bed.peer):
             if port is not None:

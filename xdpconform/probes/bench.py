@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from xdpconform.errors import Blocked, KernelError, SourceError, XdpConformError
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+PRIVILEGES: Final = "run as root, or with CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW and CAP_PERFMON"
 
 
 class Bench:
@@ -88,12 +90,9 @@ def no_bench(reason: str) -> Bench:
     return Bench(refuse)
 
 
-_PRIVILEGES = "run as root, or with CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW and CAP_PERFMON"
-
-
 def _blocked(error: XdpConformError) -> Blocked:
     if isinstance(error, Blocked):
         return error
     if getattr(error, "errno", None) in (errno.EPERM, errno.EACCES):
-        return Blocked(f"{error}: {_PRIVILEGES}")
+        return Blocked(f"{error}: {PRIVILEGES}")
     return Blocked(str(error))
