@@ -8,7 +8,18 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import certify, dev_get, dump, judge, live_frames, plugin_idle, replay, show
+from benchmarks import (
+    certify,
+    dev_get,
+    dump,
+    judge,
+    leaks,
+    live_frames,
+    plugin_idle,
+    replay,
+    show,
+    testbed,
+)
 from benchmarks.measure import Settings, Unmeasured, as_dict, text
 
 if TYPE_CHECKING:
@@ -25,6 +36,8 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "judge": judge.measure,
     "replay": replay.measure,
     "live_frames": live_frames.measure,
+    "testbed": testbed.measure,
+    "leaks": leaks.measure,
 }
 
 EXIT_MISSED = 1

@@ -54,6 +54,12 @@ class Remains(NamedTuple):
     """Of this process."""
 
 
+CHANGED: Final = "changed devices"
+"""What `left` calls devices that are no more as they were."""
+KINDS: Final = (*Remains._fields, CHANGED)
+"""All that there may be left."""
+
+
 def look(folder: str) -> Remains:
     """What is there right now.
 
@@ -84,10 +90,9 @@ def left(before: Remains, folder: str, patience: float = PATIENCE) -> dict[str, 
             for kind, now, then in zip(Remains._fields, after, before, strict=True)
             if now - then
         }
-        # A setting that is not as it was is seen from both sides.
         gone = sorted(before.devices - after.devices)
         if gone:
-            found["devices before"] = gone
+            found[CHANGED] = gone
         if not found or time.monotonic() >= deadline:
             return found
         time.sleep(0.05)
