@@ -65,14 +65,16 @@ def drop(counts: PerCpuArray) -> bytes:
     return programs.finish(asm)
 
 
-def ours(kernel: Kernel, generator: Program, counts: PerCpuArray, batch: int) -> Timer:
+def ours(
+    kernel: Kernel, generator: Program, counts: PerCpuArray, *, batch: int, ingress: int
+) -> Timer:
     """Seconds for all frames, by one call."""
     frame = (b"\xff" * 6 + b"\x02" + bytes(5) + b"\x88\xb5").ljust(SIZE, b"\0")
 
     def send() -> float:
         before = counts.total(0)
         begin = time.perf_counter()
-        live_frames(generator, frame, FRAMES, batch=batch)
+        live_frames(generator, frame, FRAMES, batch=batch, ingress=ingress)
         seconds = time.perf_counter() - begin
         return _for_all(seconds, counts.total(0) - before, "live_frames")
 
@@ -148,12 +150,12 @@ def _measure(stack: ExitStack, settings: Settings) -> Report:
     kernel = stack.enter_context(Kernel(netns))
     counts = stack.enter_context(PerCpuArray(max_entries=1))
     receiver = stack.enter_context(Program.load(drop(counts), name="drop"))
-    generator = stack.enter_context(Program.load(programs.redirect_to(near), name="generate"))
+    generator = stack.enter_context(Program.load(programs.sends(), name="generate"))
     stack.enter_context(kernel.within(lambda: Link.create(receiver, far, Mode.NATIVE)))
 
     timers = {
-        "live_frames": ours(kernel, generator, counts, 64),
-        "live_frames, batch 256": ours(kernel, generator, counts, TEST_XDP_MAX_BATCH),
+        "live_frames": ours(kernel, generator, counts, batch=TEST_XDP_MAX_BATCH, ingress=near),
+        "live_frames, batch 64": ours(kernel, generator, counts, batch=64, ingress=near),
     }
     note = "no xdp-trafficgen in $XDP_TRAFFICGEN or PATH"
     command = trafficgen()

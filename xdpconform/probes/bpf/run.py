@@ -66,19 +66,23 @@ def test_run(  # no test of pytest's
     return Ran(retval, result.raw[:size_out])
 
 
-def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) -> None:
-    """Run a program on many frames and do as it says: with `programs.redirect_to` they are sent.
+def live_frames(
+    program: Program, frame: bytes, count: int, *, batch: int = 64, ingress: int = 0
+) -> None:
+    """Run a program on many frames and do as it says: with `programs.sends` they are sent.
 
     The kernel fills its frames once and uses them again: what the program, or a receiver that
     gives the buffer back (a veth's peer), writes into one is still there the next time. They seem
-    to come from the loopback of the calling thread's namespace. What became of them is told by
-    counters and tracepoints only.
+    to come in by `ingress`, or by the loopback of the calling thread's namespace. What became of
+    them is told by counters and tracepoints only.
 
     Args:
         program: not a device-bound one.
         frame: what each frame holds; must fit a page, with headroom and struct skb_shared_info.
         count: how many frames; exactly so many runs, unless an error is raised.
-        batch: how many at once, 1 to 256.
+        batch: how many at once, 1 to 256; a veth's ring has 256 entries, and drops what is more.
+        ingress: the number of the interface that they seem to have come by, and that XDP_TX sends
+            them out of; in the calling thread's namespace.
 
     Raises:
         BpfError: the kernel refused; EINTR: it stopped early, nobody knows where.
@@ -92,7 +96,7 @@ def live_frames(program: Program, frame: bytes, count: int, *, batch: int = 64) 
     most = FIRST_CALL
     while count > 0:
         part = min(count, most)
-        attr, _keep, _out = _attr(program, frame, part, batch=batch)
+        attr, _keep, _out = _attr(program, frame, part, batch=batch, ingress=ingress)
         # A signal would end the call without telling how far it came (bpf_test_timer_continue).
         # Those left over wait until between two calls.
         start = monotonic()
@@ -118,11 +122,14 @@ def _attr(
     *,
     out: int = 0,
     batch: int = 0,
+    ingress: int = 0,
     linear: int | None = None,
 ) -> tuple[bytearray, object, ctypes.Array[ctypes.c_char]]:
     """The attributes, what must be kept until the call is over, and where the result comes."""
     # struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
-    context = b"" if linear is None else pack("=6I", 0, linear, 0, 0, 0, 0)
+    context = b""
+    if linear is not None or ingress:
+        context = pack("=6I", 0, len(data) if linear is None else linear, 0, ingress, 0, 0)
     source, target, ctx = buffer(data), buffer(bytes(out)), buffer(context)
     flags = BPF_F_TEST_XDP_LIVE_FRAMES if batch else 0
     # struct { __u32 prog_fd, retval, data_size_in, data_size_out; __aligned_u64 data_in, data_out;
