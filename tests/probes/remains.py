@@ -44,7 +44,8 @@ class Remains(NamedTuple):
     maps: frozenset[str]
     links: frozenset[str]
     namespaces: frozenset[str]
-    """By name below /run/netns, and by number where a process of the run is inside or holds it."""
+    """By name below /run/netns, and by number where a process of the run is inside or holds it;
+    the caller's does not count."""
     devices: frozenset[str]
     """In this namespace, with their settings."""
     processes: frozenset[str]
@@ -72,7 +73,7 @@ def look(folder: str) -> Remains:
         frozenset(_objects("prog", BPF_PROG_GET_NEXT_ID, BPF_PROG_GET_FD_BY_ID, others)),
         frozenset(_objects("map", BPF_MAP_GET_NEXT_ID, BPF_MAP_GET_FD_BY_ID, others)),
         frozenset(_objects("link", BPF_LINK_GET_NEXT_ID, BPF_LINK_GET_FD_BY_ID, others)),
-        frozenset(_namespaces(processes)),
+        frozenset(_namespaces(processes)) - {os.readlink("/proc/self/ns/net")},
         frozenset(_devices()),
         frozenset(f"{pid}: {command(pid)}" for pid in processes),
         frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset(),
