@@ -13,20 +13,10 @@ from typing import TYPE_CHECKING, Final
 from xdpconform.observed import ACTIONS, Flow
 from xdpconform.probes.attach import mtu_of
 from xdpconform.probes.bpf import PerCpuArray, Program, programs
+from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import features
-from xdpconform.probes.trial import (
-    SIZE,
-    Plan,
-    Refused,
-    claims,
-    flow,
-    measure,
-    passing,
-    running,
-    settle,
-    wire_of,
-)
+from xdpconform.probes.trial import SIZE, Plan, Refused, flow, measure, passing, running, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

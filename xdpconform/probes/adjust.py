@@ -12,17 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform.observed import ADJUSTED, ALTERED, LOST, PARTLY, REFUSED, Matrix
 from xdpconform.probes.bpf import PerCpuArray, Program, programs
+from xdpconform.probes.kit import claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.trial import (
-    PATIENCE,
-    SLOTS,
-    Refused,
-    attached,
-    claims,
-    drain,
-    kit,
-    wire_of,
-)
+from xdpconform.probes.trial import PATIENCE, SLOTS, Refused, attached, drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,9 +24,10 @@ from xdpconform.netlink.wire import pull_genlmsghdr, pull_messages
 from xdpconform.observed import Attach, Change, Jumbo, Refusal, Sight
 from xdpconform.probes.bpf import BpfError, Program, programs
 from xdpconform.probes.config import Config, read
+from xdpconform.probes.kit import carrier, claims, kit
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import channels, features
-from xdpconform.probes.trial import Refused, attached, carrier, claims, kit, passing, refusal
+from xdpconform.probes.trial import Refused, attached, passing, refusal
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Port, Testbed

@@ -14,16 +14,9 @@ from xdpconform.observed import Flow, Largest, Refusal
 from xdpconform.probes.actions import JUMBO
 from xdpconform.probes.attach import IPV6_MIN_MTU, mtu_of, try_attach
 from xdpconform.probes.bpf import Array, programs
+from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.trial import (
-    Plan,
-    Refused,
-    claims,
-    measure,
-    running,
-    settle,
-    wire_of,
-)
+from xdpconform.probes.trial import Plan, Refused, measure, running, settle
 
 if TYPE_CHECKING:
     from xdpconform.probes.bpf import PerCpuArray

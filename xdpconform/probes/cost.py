@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from xdpconform.errors import Blocked
 from xdpconform.observed import ACTIONS, Cost
 from xdpconform.probes.bpf import Link, Mode, PerCpuArray, Program, programs
-from xdpconform.probes.trial import CARRIER, GRACE, SIZE, SLOTS, carrier, drain, kit, wire_of
+from xdpconform.probes.kit import CARRIER, carrier, kit, wire_of
+from xdpconform.probes.trial import GRACE, SIZE, SLOTS, drain
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Testbed

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from xdpconform.observed import Offload
 from xdpconform.probes.bpf import BpfError, Mode, Program, programs
-from xdpconform.probes.trial import Refused, attached, claims, refusal
+from xdpconform.probes.kit import claims
+from xdpconform.probes.trial import Refused, attached, refusal
 
 if TYPE_CHECKING:
     from xdpconform.observed import Refusal

@@ -26,6 +26,7 @@ from xdpconform.probes.bpf import (
     programs,
 )
 from xdpconform.probes.bpf.maps import possible_cpus
+from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.trial import (
     SIZE,
@@ -33,12 +34,10 @@ from xdpconform.probes.trial import (
     Plan,
     Refused,
     attached,
-    claims,
     measure,
     passing,
     running,
     settle,
-    wire_of,
 )
 
 if TYPE_CHECKING:

@@ -6,19 +6,16 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Final, NamedTuple
-from weakref import WeakKeyDictionary
 
-from xdpconform.errors import Blocked, KernelError, SourceError, Timeout, errno_name
-from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
-from xdpconform.netlink.netdev import FAMILY_NAME, Capabilities, dev_get, pull_device
+from xdpconform.errors import Blocked, SourceError, errno_name
 from xdpconform.observed import Arrivals, Event, Flow, Refusal
-from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, Tracepoints, programs
+from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, programs
 from xdpconform.probes.counters import Counters
+from xdpconform.probes.kit import CARRIER, carrier, claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.reader import Reader, reader
-from xdpconform.probes.testbed import Frames, Port, Testbed, Wire
+from xdpconform.probes.testbed import Port, Testbed, Wire
 
 FRAMES: Final = 100
 """Frames of one trial."""
@@ -28,8 +25,6 @@ PATIENCE: Final = 1.0
 """Seconds to wait for frames that should arrive."""
 GRACE: Final = 0.02
 """Seconds to wait for frames that should not."""
-CARRIER: Final = 10.0
-"""Seconds to wait for a link after an attach."""
 LOOK: Final = 0.0005
 """Seconds between two looks at a counter."""
 
@@ -40,64 +35,6 @@ SLOTS: Final = 8
 
 Make = Callable[[PerCpuArray], bytes]
 """Makes a program's code, given the map that it shall count in."""
-
-
-class Kit(NamedTuple):
-    """What is opened once for a testbed."""
-
-    reader: Reader
-    tracepoints: Tracepoints
-    frames: Frames
-    """From the medium to the NIC."""
-
-
-_kits: WeakKeyDictionary[Testbed, Kit] = WeakKeyDictionary()
-
-
-def kit(bed: Testbed) -> Kit:
-    """The reader of the NIC and the tracepoints, opened when first asked for.
-
-    Raises:
-        BpfError: tracepoints are refused, mostly for want of CAP_PERFMON or BTF.
-    """
-    if bed not in _kits:
-        space = bed.nic.namespace
-        who = reader(
-            space.client(NETLINK_ROUTE),
-            space.client(NETLINK_GENERIC),
-            bed.nic.ifindex,
-            bed.nic.ifname.encode("utf-8", "surrogateescape"),
-            space.call,
-        )
-        _kits[bed] = Kit(who, bed.keep(Tracepoints()), bed.frames())
-    return _kits[bed]
-
-
-def wire_of(bed: Testbed) -> Wire:
-    """The medium before the NIC.
-
-    Raises:
-        Blocked: there is none.
-    """
-    if bed.wire is None:
-        name = bed.nic.ifname
-        raise Blocked(
-            f"nothing sends frames to {name}: name the port cabled to it with --peer, or use"
-            f" its loopback with --loopback"
-        )
-    return bed.wire
-
-
-def claims(port: Port) -> Capabilities | None:
-    """What a port claims right now; None where the kernel has no netdev family."""
-    try:
-        family = port.namespace.family(FAMILY_NAME)
-    except KernelError as error:
-        if error.errno == errno.ENOENT:
-            return None
-        raise
-    replies = port.namespace.client(NETLINK_GENERIC).ask(dev_get(family, port.ifindex))
-    return pull_device(replies[0]).capabilities
 
 
 class Refused(Exception):  # noqa: N818 - the kernel's word
@@ -141,20 +78,6 @@ def attached(
         bed.step(f"detach the program of {port.ifname}")
 
 
-def carrier(bed: Testbed, port: Port) -> None:
-    """Wait for the link, where frames are to come over it.
-
-    Raises:
-        Blocked: it does not come up.
-    """
-    if bed.wire is None:
-        return
-    try:
-        port.wait_carrier(CARRIER)
-    except Timeout as error:
-        raise Blocked(str(error)) from error
-
-
 class Run(NamedTuple):
     """A program while it is attached to the NIC."""
 
@@ -180,13 +103,14 @@ def running(
         yield Run(counts, link)
 
 
-def passing(bed: Testbed, port: Port) -> AbstractContextManager[Link]:
-    """A native program on a port that lets everything pass, of any size."""
-    return _passing(bed, port)
-
-
 @contextmanager
-def _passing(bed: Testbed, port: Port) -> Iterator[Link]:
+def passing(bed: Testbed, port: Port) -> Iterator[Link]:
+    """A native program on a port that lets everything pass, of any size.
+
+    Raises:
+        Refused: the kernel or the driver would not.
+        BpfError: it cannot be loaded.
+    """
     with (
         Program.load(programs.passes(), name="xdpconform", frags=True) as program,
         attached(bed, port, program) as link,
@@ -372,8 +296,3 @@ def flat(counters: Counters) -> Mapping[str, int]:
         for name, count in (group or {}).items():
             found.setdefault(name, count)
     return found
-
-
-def sending(error: SourceError) -> Blocked:
-    """Frames that could not even be sent say nothing of the NIC."""
-    return Blocked(f"frames cannot be sent: {error}")
