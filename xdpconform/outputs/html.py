@@ -125,8 +125,17 @@ class HtmlReport:
             logs += map(_safe, line["reason"].split("\n"))
         for name, value in line["evidence"].items():
             values = value if isinstance(value, list) else [value]
-            logs += [f"{_safe(name)}: {_safe(one)}" for one in values]
+            logs += [f"{_safe(name)}: {_safe(_worded(one))}" for one in values]
         data[:] = logs or ["Nothing more is known."]
+
+
+def _worded(value: object) -> object:
+    """A value of evidence, which has JSON types, as a reader would write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_worded(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list):
+        return " ".join(str(_worded(one)) for one in value) or "none"
+    return "absent" if value is None else value
 
 
 def css() -> str:

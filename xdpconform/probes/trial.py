@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from xdpconform.errors import Blocked, SourceError, errno_name
+from xdpconform.errors import errno_name
 from xdpconform.observed import Arrivals, Event, Flow, Refusal
 from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, programs
 from xdpconform.probes.counters import Counters
