@@ -205,3 +205,9 @@ def tried(kind: str) -> Iterator[Tried]:
 def failing(found: Found) -> tuple[Row, ...]:
     """The lines that fail."""
     return tuple(sorted(row for row, one in found.items() if one.outcome is Outcome.FAIL))
+
+
+def line(row: Row, bench: Bench) -> Finding:
+    """What one line finds that rests on programs and frames alone."""
+    (check,) = (one for one in CHECKS if one.row == row)
+    return _run(check, {"bench": bench, "profile": None})
