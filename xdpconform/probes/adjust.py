@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.observed import ADJUSTED, ALTERED, LOST, PARTLY, REFUSED, Matrix
+from xdpconform.probes.attach import room_for
 from xdpconform.probes.bpf import PerCpuArray, Program, programs
 from xdpconform.probes.kit import claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from xdpconform.probes.testbed import Testbed
 
 ETH_HLEN: Final = 14
+ETH_DATA_LEN: Final = 1500  # include/uapi/linux/if_ether.h
 SIZES: Final = (128, 512, 1024, 1200)
 """Bytes of a frame; with what is put in front of it to be cut off it still fits an MTU of 1500."""
 STEPS: Final = (1, 16, 64, 128, 192, 256)
@@ -37,11 +39,13 @@ def matrix(bed: Testbed, where: str) -> Matrix:
     Raises:
         Blocked: something is missing.
         BpfError: a program cannot be loaded.
+        KernelError: an MTU of 1500 is refused.
     """
     wire_of(bed)
     make = {"head": programs.adjust_head, "tail": programs.adjust_tail}[where]
     cells: dict[tuple[int, int], str] = {}
     with (
+        room_for(bed, ETH_DATA_LEN),
         PerCpuArray(8, SLOTS) as counts,
         Program.load(programs.passes(), name="xdpconform") as first,
     ):

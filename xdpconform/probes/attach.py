@@ -216,6 +216,21 @@ def mtu_of(bed: Testbed, mtu: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def room_for(bed: Testbed, mtu: int) -> Iterator[None]:
+    """An MTU of at least so much on the NIC, and on its peer where that is a port of this host.
+
+    Raises:
+        KernelError: one of them does not take it.
+    """
+    with ExitStack() as stack:
+        for port in (bed.nic, bed.peer):
+            if port is not None and (port.state().mtu or mtu) < mtu:
+                stack.enter_context(bed.settings.mtu(port, mtu))
+                carrier(bed, port)
+        yield
+
+
 def change(bed: Testbed, what: str) -> Change:
     """Something of the NIC is changed and changed back, with no program on it.
 
