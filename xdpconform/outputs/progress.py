@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
+from unicodedata import east_asian_width
 
 from xdpconform.interfaces import shown
 
@@ -17,7 +20,7 @@ ROOM: Final = 12
 
 
 class Progress:
-    """Told what is being done; shows it where the output is a terminal.
+    """Told what is being done; shows it where the output is a terminal that can take it back.
 
     Args:
         config: of the run.
@@ -25,6 +28,7 @@ class Progress:
 
     def __init__(self, config: pytest.Config) -> None:
         self._plugins = config.pluginmanager
+        self._showing = False
         config.pluginmanager.register(self, "xdpconform-progress")
 
     def __call__(self, text: str) -> None:
@@ -37,11 +41,27 @@ class Progress:
 
     def _write(self, text: str) -> None:
         terminal = self._plugins.getplugin("terminalreporter")
-        if terminal is None or not terminal.isatty:
+        if terminal is None or not terminal.isatty or os.environ.get("TERM") == "dumb":
             return
         left = terminal._screen_width - terminal._width_of_current_line - 1  # noqa: SLF001
-        if left < ROOM:
+        # Past pytest's writer, which counts columns to know where its own words go.
+        file = terminal._tw._file  # noqa: SLF001
+        encoding = getattr(file, "encoding", None) or "utf-8"
+        text = shown(text).encode(encoding, "backslashreplace").decode(encoding)
+        text = cut(text, left - 1) if left >= ROOM else ""
+        if not text and not self._showing:
             return
+        self._showing = bool(text)
         capture = self._plugins.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            terminal.write(f"{SAVE}{CLEAR} {shown(text)[: left - 1]}{RESTORE}", flush=True)
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            file.write(f"{SAVE}{CLEAR}{' ' * bool(text)}{text}{RESTORE}")
+            file.flush()
+
+
+def cut(text: str, columns: int) -> str:
+    """As much of a text as fits; East Asian wide characters take two columns."""
+    for end, character in enumerate(text):
+        columns -= 2 if east_asian_width(character) in "WF" else 1
+        if columns < 0:
+            return text[:end]
+    return text
