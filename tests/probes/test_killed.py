@@ -28,6 +28,7 @@ from tests.namespaces import private_namespace
 from tests.probes import remains
 from tests.probes.victims import INTERRUPTED, NIC, PEER, PROBES, Death, Order
 from xdpconform.errors import KernelError
+from xdpconform.netlink.routes import FAMILIES, getroute_dump, pull_route
 from xdpconform.probes.safety import recover
 from xdpconform.probes.testbed import Namespace, Port
 from xdpconform.probes.testbed.settings import channels, features
@@ -40,8 +41,6 @@ PATIENCE: Final = 15.0
 """Seconds until a test gives up."""
 MOMENTS: Final = 4
 """How often a probe is killed at random."""
-SHOW: Final = {"-4": "addr show\nroute show\n", "-6": "addr show\nroute show\n"}
-"""What iproute2 shows of a namespace, by family: devices with addresses, and routes."""
 
 
 class Server:
@@ -98,11 +97,12 @@ class Bed:
         """Everything that a run could have changed."""
         found: list[object] = []
         for space in filter(None, (self.host, self.far)):
-            for family, text in SHOW.items():
-                command = ("ip", "-n", space.name, family, "-j", "-d", "-batch", "-")
-                shown, routes = map(json.loads, _run(*command, text=text).splitlines())
-                found += sorted((_still(device) for device in shown), key=_name)
-                found.append(sorted(route["dst"] for route in routes))
+            devices = json.loads(space.ip("-j", "-d", "addr", "show"))
+            found += sorted((_still(device) for device in devices), key=_name)
+        for port in self.ports:
+            for family in FAMILIES:
+                routes = map(pull_route, port.ask(getroute_dump(family)))
+                found.append(sorted(str(route) for route in routes))
         try:
             found += [(features(port), channels(port)) for port in self.ports]
         except KernelError as error:  # the peer is away
@@ -136,10 +136,6 @@ class Bed:
     def clean(self) -> None:
         """See that no run left anything in the kernel."""
         assert {} == remains.left(self.there, self.server.folder)
-
-
-def _run(*command: str, text: str) -> str:
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
 def _name(device: dict[str, Any]) -> str:
