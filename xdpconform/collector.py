@@ -10,9 +10,10 @@ import pytest
 from xdpconform.outputs.words import EXIT
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable, Iterator
 
     from xdpconform.outputs.run import Run
+    from xdpconform.probes.bench import Bench
 
 EXIT_INCOMPLETE: Final = EXIT["INCOMPLETE"]
 """Exit status where no NIC fails but one is INCOMPLETE."""
@@ -23,11 +24,13 @@ class Collector:
 
     Args:
         run: what to fill.
+        benches: what is to be put back when the last test has run.
         allow_incomplete: whether INCOMPLETE leaves the exit status at 0.
     """
 
-    def __init__(self, run: Run, *, allow_incomplete: bool) -> None:
+    def __init__(self, run: Run, benches: Iterable[Bench] = (), *, allow_incomplete: bool) -> None:
         self.run = run
+        self.benches = tuple(benches)
         self.allow_incomplete = allow_incomplete
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -41,8 +44,12 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write results.json, and let the exit status say INCOMPLETE."""
+        """Put everything back, write results.json, and let the exit status say INCOMPLETE."""
         run = self.run
+        problems = [text for bench in self.benches for text in _put_back(bench)]
+        run.problems += problems
+        if problems and session.exitstatus == 0:
+            session.exitstatus = EXIT_INCOMPLETE
         if not run.collected:
             return
         from xdpconform.outputs.results import encode, write
@@ -74,3 +81,18 @@ class Collector:
             from xdpconform.outputs.terminal import summary
 
             summary(terminalreporter, self.run)
+
+
+def _put_back(bench: Bench) -> Iterator[str]:
+    """Close a bench; gives what could not be put back, the first that failed first."""
+    from xdpconform.errors import XdpConformError
+
+    try:
+        bench.close()
+    except XdpConformError as error:
+        failed: BaseException | None = error
+        texts: list[str] = []
+        while isinstance(failed, XdpConformError):
+            texts = [*str(failed).split("\n"), *texts]
+            failed = failed.__context__
+        yield from (f"not put back: {text}" for text in texts)

@@ -122,7 +122,8 @@ def _start(config: pytest.Config) -> Run | None:
     run.notes += notes
     allow_incomplete: bool = config.getoption(ALLOW_INCOMPLETE)
     config.pluginmanager.register(
-        Collector(run, allow_incomplete=allow_incomplete), "xdpconform-collector"
+        Collector(run, benches.values(), allow_incomplete=allow_incomplete),
+        "xdpconform-collector",
     )
     if config.option.collectonly:
         return run

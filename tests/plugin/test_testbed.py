@@ -17,12 +17,14 @@ import pytest
 from tests.namespaces import Namespace, private_namespace, unavailable
 from tests.plugin.runs import CONFIG, ROOT, SUITES
 from tests.plugin.test_levels import outcomes, ran, reasons, start, state
+from xdpconform.collector import EXIT_INCOMPLETE
 from xdpconform.lab import requirements
 from xdpconform.netlink.constants import NETLINK_ROUTE
 from xdpconform.netlink.links import set_mtu
 from xdpconform.outputs.results import Results, decode
-from xdpconform.probes.safety.guardian import Undo
+from xdpconform.probes.safety.guardian import Undo, UndoFailed
 from xdpconform.probes.safety.journal import SCHEMA, Entry, Journal, Process, boot_id
+from xdpconform.probes.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -410,6 +412,34 @@ def test_bad_journal(runs: Runs, near: Namespace, dead: Path) -> None:
     assert f"ERROR: {dead}: " in said
     assert "; look at it, then remove it" in said
     assert "Traceback" not in said
+
+
+def test_not_put_back(runs: Runs, near: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be put back is told in a sentence each, and the run does not end with 0."""
+    really = Testbed.close
+
+    def close(bed: Testbed) -> None:
+        really(bed)
+        try:
+            raise UndoFailed("mtu of va: the kernel said EBUSY")
+        finally:
+            raise UndoFailed("va up: the kernel said EPERM\nva back home: it is gone")
+
+    monkeypatch.setattr(Testbed, "close", close)
+
+    result = start(
+        runs, near, "--level=attach", "--allow-incomplete", "-k", "test_native or test_family"
+    )
+
+    assert EXIT_INCOMPLETE == result.ret
+    lines = result.stdout.lines
+    first = lines.index("not put back: mtu of va: the kernel said EBUSY")
+    assert [
+        "not put back: va up: the kernel said EPERM",
+        "not put back: va back home: it is gone",
+    ] == lines[first + 1 : first + 3]
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert {"pass"} == {line.outcome for line in runs.results().nics[0].results}
 
 
 def test_interrupted(runs: Runs, near: Namespace) -> None:
