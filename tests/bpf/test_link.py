@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -71,6 +72,20 @@ def test_attach(made: Namespace, one: Program, mode: Mode, shown: str) -> None:
         assert info.id > 0
         assert (shown, one.id) == xdp(made, "v0b")
     assert xdp(made, "v0b") is None
+
+
+def test_held_by_others(made: Namespace, one: Program, other: Program) -> None:
+    """Who lists links holds them meanwhile; the program goes all the same, and another can come."""
+    link = attach(made, one, "v0b")
+    held = os.dup(link.fd)
+    try:
+        link.close()
+
+        assert xdp(made, "v0b") is None
+        with attach(made, other, "v0b"):
+            assert ("native", other.id) == xdp(made, "v0b")
+    finally:
+        os.close(held)
 
 
 def test_update(made: Namespace, one: Program, other: Program) -> None:

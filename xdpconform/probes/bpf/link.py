@@ -6,6 +6,7 @@ A netlink attachment would stay when we are killed, and silently replace somebod
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import IntEnum
 from struct import pack, unpack_from
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,6 +16,7 @@ from xdpconform.probes.bpf.failures import Failures
 from xdpconform.probes.bpf.program import BPF_XDP
 from xdpconform.probes.bpf.syscall import (
     BPF_LINK_CREATE,
+    BPF_LINK_DETACH,
     BPF_LINK_UPDATE,
     BpfError,
     Descriptor,
@@ -101,6 +103,18 @@ class Link(Descriptor):
         flags, expected = (BPF_F_REPLACE, old.fd) if old else (0, 0)
         # struct { __u32 link_fd; __u32 new_prog_fd; __u32 flags; __u32 old_prog_fd; }
         bpf(BPF_LINK_UPDATE, pack("=IIII", self.fd, program.fd, flags, expected), what)
+
+    def close(self) -> None:
+        """Detach the program and close the link; may be called again.
+
+        Detached by itself, since others hold links for a moment too: whoever lists them
+        (BPF_LINK_GET_FD_BY_ID, as ``bpftool link`` does) would keep the program where it is, and
+        the next one be refused with EBUSY.
+        """
+        if self._fd is not None:
+            with suppress(BpfError):  # closing it is what counts
+                bpf(BPF_LINK_DETACH, pack("=I", self._fd), f"{self._what}: detach")
+        super().close()
 
     def info(self) -> LinkInfo:
         """Link, program and interface, by their numbers.

@@ -41,6 +41,7 @@ BPF_OBJ_GET_INFO_BY_FD: Final = 15
 BPF_RAW_TRACEPOINT_OPEN: Final = 17
 BPF_LINK_CREATE: Final = 28
 BPF_LINK_UPDATE: Final = 29
+BPF_LINK_DETACH: Final = 34
 
 NEEDS: Final = "CAP_BPF and CAP_NET_ADMIN"
 """What nearly every command wants; tracing wants CAP_PERFMON too."""
