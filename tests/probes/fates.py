@@ -165,7 +165,7 @@ def wrongs(found: Matrix) -> list[str]:
             wrong.append(f"{name}: nobody finds it")
         if not one.behaviour and one.lie.flag not in REASONS:
             wrong.append(f"{name}: no program and no frame finds it, and no reason is known")
-    spoken = {row[0] for one in found.fates for row in one.behaviour + one.profile}
-    spoken |= {row[0] for damage in found.damages for row in damage.rows}
-    never = sorted({check.row[0] for check in CHECKS} - spoken)
-    return wrong + [f"{name}: nothing makes it fail" for name in never]
+    spoken = {row for one in found.fates for row in one.behaviour + one.profile}
+    spoken |= {row for damage in found.damages for row in damage.rows}
+    never = tuple(sorted({check.row for check in CHECKS} - spoken))
+    return [*wrong, f"nothing makes these fail: {words(never)}"] if never else wrong

@@ -22,7 +22,15 @@ from tests.probes.lying import Liar, Lie, lies
 from tests.probes.tried import TODAY, tried
 from xdpconform import live
 from xdpconform.lab import judge
-from xdpconform.netlink.netdev import Capabilities, DevAttr, XdpAct, XdpRxMetadata, XskFlags
+from xdpconform.netlink.netdev import (
+    Capabilities,
+    Command,
+    DevAttr,
+    XdpAct,
+    XdpRxMetadata,
+    XskFlags,
+)
+from xdpconform.netlink.wire import U64, push_attribute, push_genlmsghdr, push_message, push_u32
 from xdpconform.outputs import results
 from xdpconform.probes import trial
 
@@ -225,3 +233,46 @@ CLAIMS = Capabilities(XdpAct.BASIC | XdpAct.RX_SG, XdpRxMetadata.HASH, XskFlags(
 def test_told(lie: Lie, expected: Capabilities) -> None:
     """A lie changes what it is about, and nothing else."""
     assert expected == lie.told(CLAIMS)
+
+
+def reply(family: int, ifindex: int, command: Command, features: XdpAct) -> bytes:
+    """What the kernel says of a device."""
+    payload = push_genlmsghdr(command, 1) + push_u32(DevAttr.IFINDEX, ifindex)
+    payload += push_attribute(DevAttr.XDP_FEATURES, U64.pack(features))
+    return push_message((family, 2, 3, 4, payload))
+
+
+def test_retold() -> None:
+    """In one datagram: the NIC's reply and notification are changed, and nothing else is."""
+    flag = ((DevAttr.XDP_FEATURES, int(XdpAct.HW_OFFLOAD)),)
+    liar = Liar(Lie("+hw-offload", "over-claim", "hw-offload", add=flag), ifindex=7)
+    true, false = XdpAct.BASIC, XdpAct.BASIC | XdpAct.HW_OFFLOAD
+    family = liar._family
+    others = (
+        reply(family, 8, Command.DEV_GET, true),
+        reply(family, 7, Command.QUEUE_GET, true),
+        reply(family + 1, 7, Command.DEV_GET, true),
+    )
+    about = (Command.DEV_GET, Command.DEV_ADD_NTF, Command.DEV_DEL_NTF, Command.DEV_CHANGE_NTF)
+
+    told = liar.retold(b"".join([*others, *(reply(family, 7, one, true) for one in about)]))
+
+    assert b"".join([*others, *(reply(family, 7, one, false) for one in about)]) == told
+    assert len(about) == liar.told
+
+
+def test_wrongs(matrix: Matrix) -> None:
+    """A lie that nobody finds, or in the wrong direction, is told of, and so is an idle line."""
+    one = next(fate for fate in matrix.fates if fate.lie.name == "+hw-offload")
+    row = (("XDP-ACT-01", ""),)
+
+    wrong = wrongs(
+        Matrix([one._replace(wrong=row), one._replace(behaviour=(), profile=())], [], {})
+    )
+
+    assert wrong[:3] == [
+        "veth +hw-offload: ACT-01 speak in the wrong direction",
+        "veth +hw-offload: nobody finds it",
+        "veth +hw-offload: no program and no frame finds it, and no reason is known",
+    ]
+    assert wrong[3].startswith("nothing makes these fail: ACT-01 02 03 04")
