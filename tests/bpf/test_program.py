@@ -71,7 +71,7 @@ def test_verifier_log() -> None:
 def test_unbound_metadata() -> None:
     """Metadata kfuncs in a program for no device: the log says so."""
     with Array(METADATA.size) as results, pytest.raises(BpfError) as caught:
-        Program.load(metadata(results, Kfuncs.find()), name="unbound")
+        Program.load(metadata(results, Kfuncs.find(), bytes(8)), name="unbound")
 
     assert errno.EINVAL == caught.value.errno
     assert "metadata kfuncs require device-bound program" in str(caught.value)

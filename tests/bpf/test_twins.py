@@ -15,6 +15,7 @@ import pytest
 from tests.bpf.elf import TWINS, compile_twin, link
 from tests.bpf.places import inside
 from tests.namespaces import private_namespace
+from xdpconform.errors import InputError
 from xdpconform.probes.bpf import (
     Array,
     BpfError,
@@ -33,7 +34,7 @@ from xdpconform.probes.bpf import (
     programs,
     run,
 )
-from xdpconform.probes.bpf.metadata import METADATA
+from xdpconform.probes.bpf.metadata import MAGIC, MARKER, METADATA
 from xdpconform.probes.bpf.programs import MEASURE, Slot
 
 FRAMES = 1000
@@ -196,34 +197,85 @@ def test_short_linear_part(maps: tuple[PerCpuArray, Array], linear: int) -> None
     assert (b"\0\x5a", 1) == (ran.data[14:16], counts.total(Slot.FRAMES))
 
 
+RUN = b"the-run."
+
+
+def _marked(number: int, *, run: bytes = RUN, tag: bytes = b"", at: int = 96) -> bytes:
+    """A frame with the marker of a run, IPv4 by its EtherType."""
+    head = b"\xff" * 6 + bytes(6) + tag + b"\x08\x00"
+    return head + bytes(at + len(tag) - len(head)) + MARKER.pack(MAGIC, run, number) + bytes(16)
+
+
+MARKED = (
+    _marked(0),
+    _marked(1, tag=b"\x81\x00\x00\x07"),
+    _marked(2, tag=b"\x88\xa8\x00\x07"),
+    _marked(3)[: 96 + 22],
+    # The last of ours twice, then those of others.
+    _marked(3),
+    _marked(4)[: 96 + 21],
+    _marked(5, run=b"the-run,"),
+    _marked(6, at=95),
+    _marked(7)[:96] + b"Xdpconform" + RUN + bytes(20),
+    _marked(8)[:96] + b"xdpconforM" + RUN + bytes(20),
+    _marked(12),
+    OURS * 64,
+    b"\xff" * 6 + bytes(6) + OURS + bytes(2) + MAGIC + RUN + bytes(100),
+)
+TIMES = (1, 1, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0)
+"""How often the frame of each number should be seen."""
+
+
 def test_metadata(tmp_path: Path) -> None:
-    """The twins tell the same of a frame that a veth received."""
+    """The twins tell the same of frames that a veth received, and of those of the run alone.
+
+    All others are received by the host, those of the run are not.
+    """
     kfuncs = Kfuncs.find()
     numbers = {
         f"bpf_xdp_metadata_rx_{field}": number
         for field, number in kfuncs._asdict().items()
         if number is not None
     }
-    image = compile_twin("metadata", tmp_path, ACTION=2)
-    with private_namespace() as made, Array(METADATA.size) as results:
+    image = compile_twin("metadata", tmp_path, ACTION=1)
+    with private_namespace() as made, Array(METADATA.size, len(TIMES)) as results:
         made.pairs(1)
         made.batch("link set v0a up", "link set v0b up")
         ifindex = made.index("v0b")
-        codes = (metadata(results, kfuncs), link(image, {"results": results.fd}, numbers))
+        codes = (metadata(results, kfuncs, RUN), link(image, {"results": results.fd}, numbers))
 
-        def tell(code: bytes) -> Metadata:
+        def tell(code: bytes) -> tuple[list[Metadata], list[bytes]]:
             results.clear()
             with (
                 Program.load(code, name="metadata", ifindex=ifindex, dev_bound=True) as program,
                 Link.create(program, ifindex, Mode.NATIVE),
                 socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock,
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as behind,
             ):
+                behind.bind(("v0b", 3))
+                behind.settimeout(1)
                 sock.bind(("v0a", 0))
-                sock.send(b"\xff" * 6 + bytes(6) + OURS + bytes(50))
-            return Metadata.pull(results.get(0))
+                for frame in MARKED:
+                    sock.send(frame)
+                passed = [behind.recv(2048) for _other in MARKED[5:]]
+            values = [Metadata.pull(results.get(number)) for number in range(len(TIMES))]
+            return values, passed
 
-        ours, theirs = inside(made, lambda: [tell(code) for code in codes])
+        told = inside(made, lambda: [tell(code) for code in codes])
 
-    assert ours._replace(hash=0) == theirs._replace(hash=0)
-    assert (1, 0, 0, -61) == (ours.frames, ours.timestamp_err, ours.hash_err, ours.vlan_err)
+    (ours, passed), (theirs, _passed) = told
+    assert [one._replace(hash=0) for one in ours] == [one._replace(hash=0) for one in theirs]
+    assert list(MARKED[5:]) == passed == _passed
+    assert TIMES == tuple(one.frames for one in ours)
+    assert [0x0800, 0x8100, 0x88A8, 0x0800] == [one.h_proto for one in ours[:4]]
+    first = ours[0]
+    assert (0, 0, -61, 0) == (first.timestamp_err, first.hash_err, first.vlan_err, first.queue)
     assert numbers["bpf_xdp_metadata_rx_hash"] == Btf.load().func("bpf_xdp_metadata_rx_hash")
+
+
+def test_metadata_of_no_run() -> None:
+    """A run has 8 bytes."""
+    with Array(METADATA.size) as results, pytest.raises(InputError) as caught:
+        metadata(results, Kfuncs(None, None, None), b"run")
+
+    assert "run '72756e': 3 bytes, 8 needed" == str(caught.value)
