@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from xdpconform.errors import Blocked
+from xdpconform.errors import Blocked, Unclaimed
 from xdpconform.judge import Finding, Level, Outcome
 from xdpconform.lab import Requirement, Subject, waived
 from xdpconform.outputs.results import result
@@ -81,7 +81,9 @@ class Lines:
         except Blocked as error:
             if not self._certifies(pyfuncitem, pyfuncitem.fixturenames):
                 raise
-            found = Finding(Outcome.BLOCKED, reason=str(error))
+            unclaimed = isinstance(error, Unclaimed)
+            outcome = Outcome.NOT_CLAIMED if unclaimed else Outcome.BLOCKED
+            found = Finding(outcome, reason=str(error))
         _params(pyfuncitem)["_case"].certify(found)
         return True
 

@@ -60,6 +60,10 @@ class Blocked(XdpConformError):
     """Something could not be tried: says what is missing, and the command that mends it."""
 
 
+class Unclaimed(Blocked):
+    """Something cannot be tried, and nothing promises that it could."""
+
+
 class Timeout(SourceError):
     """No complete answer came before the deadline."""
 

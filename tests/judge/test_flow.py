@@ -418,11 +418,23 @@ TARGETS = {
         "the kernel hands frames to the driver: it knows of a claim that is not told",
     ),
     "unknown": (INTO._replace(claims=None), Outcome.BLOCKED, None, UNKNOWN),
-    "no program on it": (
-        Flow("XDP_REDIRECT into", BASIC, refused=REFUSAL),
+    "no program on it, none promised": (
+        Flow("XDP_REDIRECT into", capabilities(["ndo-xmit"]), refused=REFUSAL),
         Outcome.NOT_CLAIMED,
         None,
-        "ndo-xmit is not claimed, and it does not work",
+        "basic is not claimed, and no program can be attached",
+    ),
+    "no program on it": (
+        Flow("XDP_REDIRECT into", XMIT, refused=REFUSAL),
+        Outcome.BLOCKED,
+        None,
+        "the program was refused: EOPNOTSUPP (LRO is on); see XDP-ATTACH-01",
+    ),
+    "no program on it, unknown": (
+        Flow("XDP_REDIRECT into", None, refused=REFUSAL),
+        Outcome.BLOCKED,
+        None,
+        UNKNOWN,
     ),
 }
 

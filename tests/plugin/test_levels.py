@@ -142,6 +142,17 @@ ALONE = (
 )
 
 
+def test_no_xdp(runs: Runs, host: Namespace) -> None:
+    """A NIC that promises nothing of XDP, and has none, conforms at level attach as well."""
+    nic = run(runs, host, "--level=attach", iface="lo")
+
+    assert ("CONFORMS", []) == (nic.verdict, nic.missing)
+    assert {"not-claimed"} == outcomes(nic, {"XDP-ATTACH-01", "XDP-CONFIG-01", "XDP-STATE-05"})
+    assert {"basic is not claimed, and no program can be attached"} == reasons(
+        nic, {"XDP-CONFIG-01", "XDP-STATE-05"}
+    )
+
+
 def test_packets_alone(runs: Runs, host: Namespace) -> None:
     """Level packets without a peer: the packets lines say how to name one, the others run."""
     nic = run(runs, host, "--level=packets")

@@ -8,7 +8,14 @@ from typing import cast
 
 import pytest
 
-from xdpconform.errors import Blocked, InputError, KernelError, SourceError, XdpConformError
+from xdpconform.errors import (
+    Blocked,
+    InputError,
+    KernelError,
+    SourceError,
+    Unclaimed,
+    XdpConformError,
+)
 from xdpconform.netlink.extack import ExtAck
 from xdpconform.probes.bench import Bench, no_bench
 from xdpconform.probes.bpf import BpfError
@@ -165,6 +172,18 @@ def test_no_testbed(name: str) -> None:
 
         assert text == str(raised.value)
     assert (1, []) == (opener.asked, probe.ran)
+
+
+def test_unclaimed() -> None:
+    """What nobody promised stays apart from what is missing."""
+    bench, probe = Bench(Opener()), Probe(Unclaimed("no program was promised"))
+
+    for _time in range(2):
+        with pytest.raises(Unclaimed) as raised:
+            bench.see(probe)
+
+        assert "no program was promised" == str(raised.value)
+    assert 1 == len(probe.ran)
 
 
 def test_wrong_words() -> None:

@@ -149,6 +149,15 @@ def target(flow: Flow, *flags: XdpAct) -> Finding:
 
     The kernel itself asks for the claim (__xdp_enqueue), so what works without it cannot be seen.
     """
+    if flow.refused and flow.claims is not None:
+        # The moment cannot be had: that is not what the flags are about.
+        if not claimed(flow.claims, XdpAct.BASIC):
+            reason = "basic is not claimed, and no program can be attached"
+            return Finding(
+                Outcome.NOT_CLAIMED, observed=told(flow), reason=reason, evidence=evidence(flow)
+            )
+        why = f"the program was refused: {flow.refused}; see XDP-ATTACH-01"
+        return blocked(why, observed=told(flow), evidence=evidence(flow))
     finding = acted(flow, "returned", *flags)
     unclaimed = flow.claims is not None and not all(claimed(flow.claims, flag) for flag in flags)
     reached = flow.hits("xdp_devmap_xmit") > 0

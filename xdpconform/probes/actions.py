@@ -16,7 +16,7 @@ from xdpconform.probes.bpf import PerCpuArray, Program, programs
 from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import features
-from xdpconform.probes.trial import SIZE, Plan, Refused, flow, measure, passing, running, settle
+from xdpconform.probes.trial import SIZE, Plan, Refused, flow, helped, measure, running, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def peer_as(bed: Testbed, state: str) -> AbstractContextManager[object]:
     if peer is None or peer.link.kind != "veth":
         return nullcontext()
     if state == "program":
-        return passing(bed, peer)
+        return helped(bed, peer)
     wanted = state == "gro"
     if ("rx-gro" in features(peer).active) == wanted:
         return nullcontext()

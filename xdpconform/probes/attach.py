@@ -27,7 +27,7 @@ from xdpconform.probes.config import Config, read
 from xdpconform.probes.kit import carrier, claims, kit
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import channels, features
-from xdpconform.probes.trial import Refused, attached, passing, refusal
+from xdpconform.probes.trial import Refused, attached, no_program, passing, refusal
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Port, Testbed
@@ -133,7 +133,7 @@ def configured(bed: Testbed) -> tuple[Config, Config, Config]:
     """What the NIC is configured with before a program is attached, while it is, and after.
 
     Raises:
-        Blocked: no program can be attached.
+        Blocked: no program can be attached; Unclaimed where none was promised.
         BpfError: it cannot be loaded, for want of privileges.
     """
     bed.progress("the configuration around an attach")
@@ -144,7 +144,7 @@ def configured(bed: Testbed) -> tuple[Config, Config, Config]:
             with attached(bed, bed.nic, program):
                 during = read(who)
         except Refused as error:
-            raise Blocked(f"no program can be attached ({error}); see XDP-ATTACH-01") from error
+            raise no_program(bed, error.refusal) from error
     return before, during, read(who)
 
 

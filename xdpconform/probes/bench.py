@@ -71,7 +71,7 @@ class Bench:
                 self._seen[key] = _blocked(error)
         seen = self._seen[key]
         if isinstance(seen, Blocked):
-            raise Blocked(str(seen)) from seen
+            raise type(seen)(str(seen)) from seen
         return seen  # type: ignore[return-value]
 
     def close(self) -> None:

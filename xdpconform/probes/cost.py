@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import Blocked
 from xdpconform.observed import ACTIONS, Cost
-from xdpconform.probes.bpf import Link, Mode, PerCpuArray, Program, programs
+from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, programs
 from xdpconform.probes.kit import CARRIER, carrier, kit, wire_of
-from xdpconform.probes.trial import GRACE, SIZE, SLOTS, drain
+from xdpconform.probes.trial import GRACE, SIZE, SLOTS, drain, no_program, refusal
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Testbed
@@ -65,7 +65,7 @@ def cost(bed: Testbed) -> Cost:
     """Attach and detach a passing program while frames come in without a pause.
 
     Raises:
-        Blocked: there is no peer, or the program is refused.
+        Blocked: there is no peer, or the program is refused; Unclaimed where none was promised.
         BpfError: it cannot be loaded.
     """
     wire_of(bed)
@@ -83,7 +83,10 @@ def cost(bed: Testbed) -> Cost:
             time.sleep(LEAD)
             bed.step(f"attach a program to {port.ifname}")
             start = time.monotonic()
-            link = port.namespace.call(lambda: Link.create(program, port.ifindex, Mode.NATIVE))
+            try:
+                link = port.namespace.call(lambda: Link.create(program, port.ifindex, Mode.NATIVE))
+            except BpfError as error:
+                raise no_program(bed, refusal(error)) from error
             attached = time.monotonic()
             try:
                 first = _first(counts, start)

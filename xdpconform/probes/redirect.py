@@ -34,6 +34,7 @@ from xdpconform.probes.trial import (
     Plan,
     Refused,
     attached,
+    helped,
     measure,
     passing,
     running,
@@ -129,7 +130,7 @@ def _marked(frame: bytes) -> bytes:
 def _ready(bed: Testbed) -> Iterator[Aside]:
     """The second pair, its far end taking what is redirected into the near one."""
     aside = bed.aside()
-    with passing(bed, aside.far):
+    with helped(bed, aside.far):
         yield aside
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 
-from xdpconform.errors import errno_name
+from xdpconform.errors import Blocked, Unclaimed, errno_name
+from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Arrivals, Event, Flow, Refusal
 from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, programs
 from xdpconform.probes.counters import Counters
@@ -78,6 +79,14 @@ def attached(
         bed.step(f"detach the program of {port.ifname}")
 
 
+def no_program(bed: Testbed, why: Refusal) -> Blocked:
+    """What to raise where the NIC takes no program: nobody may have promised that it does."""
+    now = claims(bed.nic)
+    if now is not None and not (now.features or 0) & XdpAct.BASIC:
+        return Unclaimed("basic is not claimed, and no program can be attached")
+    return Blocked(f"no program can be attached ({why}); see XDP-ATTACH-01")
+
+
 class Run(NamedTuple):
     """A program while it is attached to the NIC."""
 
@@ -116,6 +125,21 @@ def passing(bed: Testbed, port: Port) -> Iterator[Link]:
         attached(bed, port, program) as link,
     ):
         yield link
+
+
+@contextmanager
+def helped(bed: Testbed, port: Port) -> Iterator[None]:
+    """The same on a port that is not the NIC.
+
+    Raises:
+        Blocked: it takes no program, which says nothing of the NIC.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(passing(bed, port))
+        except Refused as error:
+            raise Blocked(f"{port.ifname} beside the NIC takes no program: {error}") from error
+        yield
 
 
 class Plan(NamedTuple):
