@@ -119,13 +119,24 @@ class Metadata(NamedTuple):
     def pull(cls, value: bytes) -> Metadata:
         """From the map's value."""
         frames, timestamp, rx_hash, rss_type, proto, tci, *more = METADATA.unpack(value)
-        *returned, queue, h_proto = more
-        errs = [None if code == ABSENT else code for code in returned]
+        timestamp_err, hash_err, vlan_err, queue, h_proto = more
         return cls(
-            *(frames, timestamp, rx_hash, rss_type, _host(proto), tci),
-            *errs,
-            *(queue, _host(h_proto)),
+            frames,
+            timestamp,
+            rx_hash,
+            rss_type,
+            _host(proto),
+            tci,
+            _returned(timestamp_err),
+            _returned(hash_err),
+            _returned(vlan_err),
+            queue,
+            _host(h_proto),
         )
+
+
+def _returned(code: int) -> int | None:
+    return None if code == ABSENT else code
 
 
 def _host(be16: int) -> int:
