@@ -71,7 +71,10 @@ _kits: WeakKeyDictionary[Testbed, Kit] = WeakKeyDictionary()
 
 def kit(bed: Testbed) -> Kit:
     """What is opened once for a testbed."""
-    return _kits.setdefault(bed, Kit(bed))
+    found = _kits.get(bed)
+    if found is None:
+        found = _kits[bed] = Kit(bed)
+    return found
 
 
 def wire_of(bed: Testbed) -> Wire:

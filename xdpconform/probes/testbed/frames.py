@@ -96,17 +96,23 @@ class Frames:
         shift = number % SHIFTS
         return self._noise[shift : shift + size - FILLING]
 
+    def number(self, frame: bytes) -> int | None:
+        """A frame's number, whatever became of what stands behind it; None if it is not ours."""
+        if not ours(frame) or len(frame) < FILLING:
+            return None
+        _magic, run, number, _length = TAIL.unpack_from(frame, CONTENT)
+        return number if run == self.run else None
+
     def read(self, frame: bytes) -> tuple[int, bool] | None:
         """A frame's number, and whether it is intact; None for a frame of another run.
 
         Addresses and the two bytes for marks may be anything. A frame that was cut behind its
         number is ours, and not intact.
         """
-        if not ours(frame) or len(frame) < FILLING:
+        number = self.number(frame)
+        if number is None:
             return None
-        _magic, run, number, length = TAIL.unpack_from(frame, CONTENT)
-        if run != self.run:
-            return None
+        _magic, _run, _number, length = TAIL.unpack_from(frame, CONTENT)
         intact = (
             length == len(frame)
             and length <= LARGEST
@@ -121,8 +127,8 @@ class Frames:
         intact, in whatever order. Frames of other runs do not count.
         """
         numbered = sorted(
-            (found[0], frame[CONTENT:])
+            (number, frame[CONTENT:])
             for frame in frames
-            if (found := self.read(frame)) is not None
+            if (number := self.number(frame)) is not None
         )
         return sha256(b"".join(content for _number, content in numbered)).hexdigest()
