@@ -8,6 +8,7 @@ journal, no descriptor: each is a bar at 0. Runs mostly wait, so that a few go s
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from benchmarks.measure import Bar, Report, Timing, Unmeasured
 from tests.probes import remains
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.measure import Settings
 
 ROUNDS = 100
@@ -54,5 +57,18 @@ def measure(settings: Settings) -> Report:
         bars.append(Bar("namespaces more in the kernel", grown, max(ROOM, rounds // 2), ""))
     ended = Counter(run.status for run in runs)
     notes += [f"{number} runs ended with {status}" for status, number in sorted(ended.items())]
+    notes += [f"{number} times {line}" for line, number in _missed(place).most_common()]
     notes += [f"left: {one}" for found in left.values() for one in found]
     return Report([Timing("a run", [run.wall for run in runs])], bars, tuple(notes))
+
+
+def _missed(place: Path) -> Counter[str]:
+    """The lines that kept runs from conforming: on a busy machine, evidence may come too late."""
+    found: Counter[str] = Counter()
+    for path in place.glob("*/results.json"):
+        (nic,) = json.loads(path.read_bytes())["nics"]
+        for line in nic["results"]:
+            if line["outcome"] in ("fail", "blocked", "error"):
+                what = f"{line['requirement']}[{line['param']}] {line['outcome']}"
+                found[f"{what}: {line['reason'] or line['observed']}"[:200]] += 1
+    return found
