@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.facts.nics import capabilities
 from tests.probes.beds import made
 from tests.probes.test_live_veth import HUNDRED, NOTHING, moments, names, places, ran
-from xdpconform.errors import Blocked
+from xdpconform.errors import Blocked, Unclaimed
 from xdpconform.netlink.ethtool_config import Coalesce
 from xdpconform.observed import ACTIONS, ADJUSTED, ALTERED, LOST, Event, Refusal
 from xdpconform.probes import actions, adjust, attach, buffers, cost, offload, redirect
@@ -205,3 +207,43 @@ def test_length(bed: Testbed) -> None:
     ran(found, actions.JUMBO, 10)
     assert 9014 == found.notes["bpf_xdp_get_buff_len"]
     assert found.notes["last 8 bytes"] == found.notes["last 8 bytes sent"]
+
+
+JUMBOS = {
+    "act": (partial(actions.act, action="XDP_PASS", size=actions.JUMBO, frags=True), "rx-sg"),
+    "length": (buffers.length, "rx-sg"),
+    "to a device": (partial(redirect.to_device, size=actions.JUMBO), "rx-sg"),
+    "into": (partial(redirect.into, moment="before", size=actions.JUMBO), "ndo-xmit-sg"),
+}
+
+
+def small(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the NIC be one that takes an MTU of 1500 at most."""
+    state = bed.nic.state()._replace(max_mtu=1500)
+    monkeypatch.setattr(bed.nic, "state", lambda: state)
+
+
+@pytest.mark.parametrize("name", JUMBOS)
+def test_too_small(bed: Testbed, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A NIC that carries no large frames, and promises nothing about them, lacks nothing."""
+    look, flag = JUMBOS[name]
+    small(bed, monkeypatch)
+
+    with pytest.raises(Unclaimed) as raised:
+        look(bed)
+
+    assert f"{flag} is not claimed, and tap0 takes no MTU above 1500" == str(raised.value)
+
+
+@pytest.mark.parametrize("name", JUMBOS)
+def test_too_small_claimed(bed: Testbed, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Where something is promised about large frames, they cannot be tried."""
+    look, _flag = JUMBOS[name]
+    small(bed, monkeypatch)
+    monkeypatch.setattr(attach, "claims", lambda _port: capabilities(["rx-sg", "ndo-xmit-sg"]))
+
+    with pytest.raises(Blocked) as raised:
+        look(bed)
+
+    assert "tap0 takes no MTU above 1500: frames of 9014 bytes cannot be tried" == str(raised.value)
+    assert not isinstance(raised.value, Unclaimed)

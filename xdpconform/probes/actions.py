@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import ACTIONS, Flow
-from xdpconform.probes.attach import mtu_of
+from xdpconform.probes.attach import large_enough, mtu_of
 from xdpconform.probes.bpf import PerCpuArray, Program, programs
 from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
@@ -65,6 +66,7 @@ def act(
     )
     with ExitStack() as stack:
         if size > SIZE:
+            large_enough(bed, size, XdpAct.RX_SG)
             stack.enter_context(mtu_of(bed, size - 14))
         stack.enter_context(peer_as(bed, peer))
         seen = flow(bed, action, make, plan)

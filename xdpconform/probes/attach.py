@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
-from xdpconform.errors import Blocked, KernelError, SourceError, Timeout, XdpConformError
+from xdpconform.errors import Blocked, KernelError, SourceError, Timeout, Unclaimed, XdpConformError
 from xdpconform.netlink.constants import NETLINK_GENERIC
 from xdpconform.netlink.netdev import (
     FAMILY_NAME,
     MGMT_GROUP,
     Capabilities,
     Command,
+    XdpAct,
+    flag_name,
     pull_device,
 )
 from xdpconform.netlink.wire import pull_genlmsghdr, pull_messages
@@ -39,6 +41,7 @@ QUEUES: Final = tuple(
     kind + most for most in ("_max", "") for kind in ("rx", "tx", "other", "combined")
 )
 """Of `Channels`."""
+ETH_HLEN: Final = 14  # include/uapi/linux/if_ether.h
 JUMBO_MTU: Final = 9000
 IPV6_MIN_MTU: Final = 1280
 """Below it the kernel takes IPv6 away from a port, addresses and all (addrconf_notify,
@@ -214,6 +217,28 @@ def mtu_of(bed: Testbed, mtu: int) -> Iterator[None]:
             if port is not None:
                 carrier(bed, port)
         yield
+
+
+def large_enough(bed: Testbed, size: int, flag: XdpAct) -> None:
+    """Whether the NIC can carry frames of this size at all.
+
+    Args:
+        bed: the testbed.
+        size: bytes of a frame, Ethernet header included.
+        flag: what promises something about such frames.
+
+    Raises:
+        Blocked: it takes no such MTU (dev_validate_mtu, net/core/dev.c); Unclaimed where nothing
+            is promised.
+    """
+    most = bed.nic.state().max_mtu
+    if not most or most >= size - ETH_HLEN:
+        return
+    why = f"{bed.nic.ifname} takes no MTU above {most}"
+    now = claims(bed.nic)
+    if now is not None and not (now.features or 0) & flag:
+        raise Unclaimed(f"{flag_name(flag)} is not claimed, and {why}")
+    raise Blocked(f"{why}: frames of {size} bytes cannot be tried")
 
 
 @contextmanager

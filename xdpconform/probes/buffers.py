@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import KernelError
+from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Flow, Largest, Refusal
 from xdpconform.probes.actions import JUMBO
-from xdpconform.probes.attach import IPV6_MIN_MTU, mtu_of, try_attach
+from xdpconform.probes.attach import IPV6_MIN_MTU, large_enough, mtu_of, try_attach
 from xdpconform.probes.bpf import Array, programs
 from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
@@ -38,6 +39,7 @@ def length(bed: Testbed, size: int = JUMBO) -> Flow:
     wire_of(bed)
     words = f"bpf_xdp_get_buff_len of {size} bytes"
     bed.progress(words)
+    large_enough(bed, size, XdpAct.RX_SG)
     with mtu_of(bed, size - 14), Array(programs.MEASURE.size) as results:
         sent: list[bytes] = []
 

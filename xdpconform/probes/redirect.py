@@ -13,9 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import Blocked
+from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Flow
 from xdpconform.probes.actions import peer_as
-from xdpconform.probes.attach import mtu_of
+from xdpconform.probes.attach import large_enough, mtu_of
 from xdpconform.probes.bpf import (
     BPF_XDP_CPUMAP,
     BPF_XDP_DEVMAP,
@@ -80,6 +81,7 @@ def to_device(
     bed.progress(words)
     with ExitStack() as stack:
         if frags:
+            large_enough(bed, size, XdpAct.RX_SG)
             stack.enter_context(mtu_of(bed, size - 14))
             for port in bed.aside()[:2]:
                 stack.enter_context(bed.settings.mtu(port, size - 14))
@@ -219,6 +221,7 @@ def into(
     with ExitStack() as stack:
         aside = bed.aside()
         if frags:
+            large_enough(bed, size, XdpAct.NDO_XMIT_SG)
             stack.enter_context(mtu_of(bed, size - 14))
             for port in aside[:2]:
                 stack.enter_context(bed.settings.mtu(port, size - 14))
