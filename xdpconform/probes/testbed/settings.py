@@ -16,6 +16,7 @@ from xdpconform.errors import InputError, KernelError, NoSuchInterface, SourceEr
 from xdpconform.netlink import ethtool
 from xdpconform.netlink.constants import NETLINK_GENERIC, NETLINK_ROUTE
 from xdpconform.netlink.ethtool_set import channels_set, features_set
+from xdpconform.netlink.ethtool_tsconfig import pull_tsconfig, tsconfig_get, tsconfig_set
 from xdpconform.netlink.links import set_mtu, set_up
 from xdpconform.netlink.routes import newaddr
 from xdpconform.probes.safety.guardian import Undo
@@ -212,6 +213,33 @@ class Settings:
             yield
 
     @contextmanager
+    def stamps(self, port: Port, rx_filter: str = "all") -> Iterator[None]:
+        """Received frames stamped by the device's clock, which itself is never touched.
+
+        Args:
+            port: where.
+            rx_filter: which frames, as `stamped` has it.
+
+        Raises:
+            KernelError: the driver or the kernel cannot do it this way (EOPNOTSUPP), or refuses.
+            SourceError: it is not in force, or did not come back.
+        """
+        family = port.namespace.family(ethtool.FAMILY_NAME)
+        before = stamped(port)
+        change = _Change(
+            port,
+            "hwtstamp rx-filter",
+            before,
+            rx_filter,
+            NETLINK_GENERIC,
+            tsconfig_set(family, port.ifindex, rx_filter),
+            tsconfig_set(family, port.ifindex, before),
+            lambda: stamped(port),
+        )
+        with self._changed(change):
+            yield
+
+    @contextmanager
     def _changed(self, change: _Change) -> Iterator[None]:
         if change.before == change.after:
             yield
@@ -279,3 +307,14 @@ def channels(port: Port) -> Channels:
     """
     request = ethtool.channels_get(port.namespace.family(ethtool.FAMILY_NAME), port.ifindex)
     return ethtool.pull_channels(port.namespace.client(NETLINK_GENERIC).ask(request)[0])
+
+
+def stamped(port: Port) -> str:
+    """Which received frames the device stamps: ``none``, ``all``.
+
+    Raises:
+        KernelError: the kernel (before 6.14) or the driver does not say (EOPNOTSUPP).
+    """
+    request = tsconfig_get(port.namespace.family(ethtool.FAMILY_NAME), port.ifindex)
+    found = pull_tsconfig(port.namespace.client(NETLINK_GENERIC).ask(request)[0])
+    return next(iter(found.rx_filters or ()), "none")
