@@ -20,7 +20,7 @@ ROOMS = (
     ("xdpconform.netlink",),
     ("xdpconform.interfaces", "xdpconform.netconfig"),
     ("xdpconform.sources",),
-    ("xdpconform.nic", "xdpconform.observed"),
+    ("xdpconform.nic", "xdpconform.observed", "xdpconform.observed_hints"),
     ("xdpconform.snapshot",),
     ("xdpconform.profiles",),
     ("xdpconform.judge",),
