@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xdpconform.errors import InputError
-from xdpconform.probes.toeplitz import flow_input, toeplitz
+from xdpconform.judge.toeplitz import flow_input, toeplitz
 
 KEY = bytes.fromhex(
     "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"
