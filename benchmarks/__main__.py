@@ -19,6 +19,8 @@ from benchmarks import (
     replay,
     show,
     testbed,
+    xsk,
+    xsk_cycles,
 )
 from benchmarks.measure import Settings, Unmeasured, as_dict, text
 
@@ -38,6 +40,8 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "live_frames": live_frames.measure,
     "testbed": testbed.measure,
     "leaks": leaks.measure,
+    "xsk": xsk.measure,
+    "xsk_cycles": xsk_cycles.measure,
 }
 
 EXIT_MISSED = 1
