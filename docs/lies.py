@@ -12,6 +12,7 @@ says stands in a column of its own. Last, what was seen is broken, one way at a 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import re
 import sys
@@ -191,6 +192,8 @@ def main() -> int:
     if f"Seen on {series()}." not in kept:
         print(f"docs/lies.md was seen on another kernel than {series()}: its text is not compared")
         return int(bool(wrong))
+    for line in difflib.unified_diff(kept.split("\n"), text.split("\n"), n=0, lineterm=""):
+        print(line)
     return int(bool(wrong) or kept != text)
 
 
