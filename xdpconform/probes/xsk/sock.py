@@ -11,18 +11,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import mmap
-import select
 import socket
 import time
 from enum import Enum
-from struct import pack, unpack
+from struct import pack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xdpconform.errors import InputError, SourceError
+from xdpconform.errors import InputError
 from xdpconform.probes.xsk import uapi
 from xdpconform.probes.xsk.error import XskError
+from xdpconform.probes.xsk.handle import Handle
 from xdpconform.probes.xsk.rings import Consumer, Producer, check_size, consumer, producer
-from xdpconform.probes.xsk.uapi import Offsets, RingOffsets, Statistics
+from xdpconform.probes.xsk.uapi import Offsets, RingOffsets
 
 if TYPE_CHECKING:
     from typing import Self
@@ -36,8 +36,6 @@ LOOK: Final = 0.002
 """Seconds between two tries."""
 RING: Final = 1024
 """Entries of a ring, unless said otherwise."""
-LATER: Final = (errno.EAGAIN, errno.EBUSY, errno.ENOBUFS)
-"""A kick that has to be given again."""
 
 
 class Mode(Enum):
@@ -78,7 +76,7 @@ def _bind(fd: int, address: bytes) -> int:
     return ctypes.get_errno() if libc.bind(fd, address, len(address)) else 0
 
 
-class Opened:
+class Opened(Handle):
     """A socket with its rings, bound to a queue; `XskSocket` adds sending and receiving.
 
     Args:
@@ -99,7 +97,8 @@ class Opened:
 
     Raises:
         XskError: the kernel refused a step.
-        InputError: a ring's size is no power of two, or the umem has too few free chunks.
+        InputError: a ring's size is no power of two, the umem has too few free chunks, or is not
+            that of the socket shared with.
 
     Attributes:
         rx: the receive ring; None without one.
@@ -128,36 +127,30 @@ class Opened:
         prime: bool = True,
         patience: float = PATIENCE,
     ) -> None:
-        self.ifname: Final = port.ifname
-        self.queue: Final = queue
+        if shared is not None and shared.umem is not umem:
+            raise InputError("a socket that shares has the umem of the one it shares with")
+        own = shared is None or (shared.ifindex, shared.queue) != (port.ifindex, queue)
+        for name, size in zip(Sizes._fields, sizes, strict=True):
+            if size and (own or name in ("rx", "tx")):
+                check_size(name, size)
         self.umem: Final = umem
         self.busy_ms = 0.0
         self.rx: Consumer | None = None
         self.tx: Producer | None = None
-        self._maps: list[mmap.mmap] = []
+        self._maps: list[tuple[memoryview, mmap.mmap]] = []
         self._rings: list[Producer | Consumer] = []
         self._given: set[int] = set()
-        self.ifindex: Final[int] = port.ifindex
-        own = shared is None or (shared.ifindex, shared.queue) != (port.ifindex, queue)
         self.flying: set[int] = set() if own or shared is None else shared.flying
         self._done: list[int] = []
         self._own: Final = own
-        for name, size in zip(Sizes._fields, sizes, strict=True):
-            if size and (own or name in ("rx", "tx")):
-                check_size(name, size)
-        try:
-            self._socket: socket.socket | None = port.namespace.call(_make)
-        except OSError as error:
-            self._socket = None
-            raise self._error("socket", error) from error
+        super().__init__(port, queue)
         try:
             if shared is None:
                 self._set("umem", uapi.XDP_UMEM_REG, umem.register())
             self._make_rings(sizes, shared, own=own)
             if tx_budget is not None:
-                self._set(
-                    "XDP_MAX_TX_SKB_BUDGET", uapi.XDP_MAX_TX_SKB_BUDGET, pack("=i", tx_budget)
-                )
+                budget = pack("=i", tx_budget)
+                self._set("XDP_MAX_TX_SKB_BUDGET", uapi.XDP_MAX_TX_SKB_BUDGET, budget)
             if busy_poll is not None:
                 self._busy_poll(busy_poll)
             if prime and own and sizes.fill:
@@ -174,18 +167,17 @@ class Opened:
 
     def _make_rings(self, sizes: Sizes, shared: Opened | None, *, own: bool) -> None:
         """Have the kernel make the rings, and map them."""
-        live = self._live()
         wanted = [
-            ("rx", uapi.XDP_RX_RING, sizes.rx),
-            ("tx", uapi.XDP_TX_RING, sizes.tx),
+            (uapi.XDP_RX_RING, sizes.rx),
+            (uapi.XDP_TX_RING, sizes.tx),
         ]
         if own:
-            wanted.append(("fill", uapi.XDP_UMEM_FILL_RING, sizes.fill))
-            wanted.append(("completion", uapi.XDP_UMEM_COMPLETION_RING, sizes.completion))
-        for _name, option, size in wanted:
+            wanted.append((uapi.XDP_UMEM_FILL_RING, sizes.fill))
+            wanted.append((uapi.XDP_UMEM_COMPLETION_RING, sizes.completion))
+        for option, size in wanted:
             if size:
                 self._set("ring", option, pack("=i", size))
-        at = RingOffsets.pull(live.getsockopt(uapi.SOL_XDP, uapi.XDP_MMAP_OFFSETS, 128))
+        at = RingOffsets.pull(self._get("ring", uapi.XDP_MMAP_OFFSETS, uapi.MMAP_OFFSETS))
         if sizes.rx:
             memory = self._map(at.rx, sizes.rx, 16, uapi.XDP_PGOFF_RX_RING)
             self.rx = consumer(memory, at.rx, sizes.rx, descriptors=True)
@@ -216,14 +208,9 @@ class Opened:
             )
         except OSError as error:
             raise self._error("ring", error) from error
-        self._maps.append(ring)
-        return memoryview(ring)
-
-    def _set(self, step: str, option: int, value: bytes, level: int = uapi.SOL_XDP) -> None:
-        try:
-            self._live().setsockopt(level, option, value)
-        except OSError as error:
-            raise self._error(step, error) from error
+        view = memoryview(ring)
+        self._maps.append((view, ring))
+        return view
 
     def _busy_poll(self, wanted: BusyPoll) -> None:
         for step, value in (
@@ -275,100 +262,20 @@ class Opened:
             time.sleep(LOOK)
             self.busy_ms = (time.monotonic() - start) * 1000
 
-    def _live(self) -> socket.socket:
-        if self._socket is None:
-            raise SourceError(f"{self.ifname} queue {self.queue}: the AF_XDP socket is closed")
-        return self._socket
-
-    def _error(self, step: str, error: OSError) -> XskError:
-        return XskError(error.errno or 0, step, self.ifname, self.queue)
-
-    def fileno(self) -> int:
-        """The descriptor, for XSKMAPs and poll."""
-        return self._live().fileno()
-
-    def _get(self, step: str, option: int, size: int) -> bytes:
-        try:
-            return self._live().getsockopt(uapi.SOL_XDP, option, size)
-        except OSError as error:
-            raise self._error(step, error) from error
-
-    def options(self) -> int:
-        """XDP_OPTIONS, as the kernel has it.
-
-        Raises:
-            XskError: before 5.3 (ENOPROTOOPT).
-        """
-        found: int = unpack("=I", self._get("XDP_OPTIONS", uapi.XDP_OPTIONS, 4))[0]
-        return found
-
-    @property
-    def zerocopy(self) -> bool:
-        """Whether the queue is in zero copy, as XDP_OPTIONS says."""
-        return bool(self.options() & uapi.XDP_OPTIONS_ZEROCOPY)
-
-    def statistics(self) -> Statistics:
-        """What the kernel counted of this socket."""
-        size = uapi.STATISTICS.size
-        return Statistics.pull(self._get("XDP_STATISTICS", uapi.XDP_STATISTICS, size))
-
-    def kick_tx(self) -> bool:
-        """Have the kernel look at the transmit ring; False: it was busy, kick again.
-
-        Raises:
-            XskError: it cannot send: the interface is down, or a descriptor wrong.
-        """
-        try:
-            self._live().send(b"", socket.MSG_DONTWAIT)
-        except OSError as error:
-            if error.errno in LATER:
-                return False
-            raise self._error("send", error) from error
-        return True
-
-    def kick_rx(self) -> None:
-        """Have the kernel look at the fill ring; needs 5.11, before that poll does it.
-
-        Raises:
-            XskError: it cannot receive: the interface is down.
-        """
-        try:
-            self._live().recv(1, socket.MSG_DONTWAIT)  # of 0 bytes Python makes no system call
-        except OSError as error:
-            if error.errno in LATER:
-                return
-            if error.errno == errno.EOPNOTSUPP:
-                self.wait(0)
-                return
-            raise self._error("receive", error) from error
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until a frame has come; gives whether one has.
-
-        Raises:
-            XskError: the interface went down or away.
-        """
-        poll = select.poll()
-        poll.register(self._live().fileno(), select.POLLIN)
-        events = poll.poll(max(0.0, timeout) * 1000)
-        if any(event & select.POLLERR for _fd, event in events):
-            code = self._live().getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                raise XskError(code, "receive", self.ifname, self.queue)
-        return any(event & select.POLLIN for _fd, event in events)
-
     def close(self) -> None:
         """Unmap the rings, then close the socket: the queue is free a moment later.
 
         May be called again. Chunks that the socket had go back to the umem. A socket that shares
         another's queue is closed before it.
         """
-        for ring in self._rings:
-            ring.close()
+        for each in self._rings:
+            each.close()
         self._rings.clear()
         self.rx = self.tx = self.fill = self.completion = None
         while self._maps:
-            self._maps.pop().close()
+            view, ring = self._maps.pop()
+            view.release()  # or it could not be unmapped
+            ring.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -383,7 +290,3 @@ class Opened:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
-
-
-def _make() -> socket.socket:
-    return socket.socket(uapi.AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
