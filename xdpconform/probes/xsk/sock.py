@@ -133,7 +133,7 @@ class Opened(Handle):
         for name, size in zip(Sizes._fields, sizes, strict=True):
             if size and (own or name in ("rx", "tx")):
                 check_size(name, size)
-        self.umem: Final = umem
+        self.umem: Final[Umem] = umem
         self.busy_ms = 0.0
         self.rx: Consumer | None = None
         self.tx: Producer | None = None
