@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -19,20 +20,30 @@ from xdpconform.errors import (
 from xdpconform.netlink.extack import ExtAck
 from xdpconform.probes.bench import Bench, no_bench
 from xdpconform.probes.bpf import BpfError
+from xdpconform.probes.safety.guardian import UndoFailed
 from xdpconform.probes.testbed import Testbed
 
 PRIVILEGES = "run as root, or with CAP_NET_ADMIN, CAP_BPF, CAP_NET_RAW and CAP_PERFMON"
 
 
 class FakeTestbed:
-    """Counts how often it is closed."""
+    """Counts how often it is closed.
 
-    def __init__(self) -> None:
+    Args:
+        error: what closing it ends with.
+        failures: what its guardian could not put back.
+    """
+
+    def __init__(self, error: XdpConformError | None = None, *failures: str) -> None:
         self.closed = 0
+        self.error = error
+        self.guardian = SimpleNamespace(failures=failures)
 
     def close(self) -> None:
         """Close it."""
         self.closed += 1
+        if self.error is not None:
+            raise self.error
 
 
 class Opener:
@@ -217,6 +228,36 @@ def test_closed_once() -> None:
     bench.close()
 
     assert 1 == opener.made.closed
+
+
+# what closing the testbed ends with, what the guardian could not put back, and what is said
+CLOSED: dict[str, tuple[XdpConformError | None, tuple[str, ...], str]] = {
+    "put back": (None, (), ""),
+    "put back in the end": (refusal(errno.EBUSY), (), ""),
+    "not put back": (
+        refusal(errno.EBUSY),
+        ("va up: EPERM", "set the MTU: EBUSY"),
+        "va up: EPERM\nset the MTU: EBUSY",
+    ),
+    "told by the guardian": (UndoFailed("va up: EPERM"), ("va up: EPERM",), "va up: EPERM"),
+    "not as it was": (SourceError("mtu of va is 1300"), (), "mtu of va is 1300"),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed(name: str) -> None:
+    """What the guardian could not put back either is told, all of it, and nothing else."""
+    error, failures, text = CLOSED[name]
+    bench = Bench(Opener(), cast("Testbed", FakeTestbed(error, *failures)))
+
+    said = ""
+    try:
+        bench.close()
+    except SourceError as raised:
+        said = str(raised)
+    bench.close()
+
+    assert text == said
 
 
 def test_no_bench() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from xdpconform.errors import Blocked, KernelError, SourceError, XdpConformError
+from xdpconform.probes.safety.guardian import UndoFailed
 
 if TYPE_CHECKING:
     from xdpconform.probes.testbed import Testbed
@@ -75,10 +77,20 @@ class Bench:
         return seen  # type: ignore[return-value]
 
     def close(self) -> None:
-        """Take the testbed down: the NIC is as it was."""
-        if self._testbed is not None:
-            testbed, self._testbed = self._testbed, None
+        """Take the testbed down: the NIC is as it was; may be called again.
+
+        Raises:
+            UndoFailed: something could not be put back; a line for each, with what the kernel said.
+            SourceError: a setting is not as it was.
+        """
+        if self._testbed is None:
+            return
+        testbed, self._testbed = self._testbed, None
+        # What the kernel refuses at first the guardian tries again at the end, and keeps.
+        with suppress(KernelError):
             testbed.close()
+        if testbed.guardian.failures:
+            raise UndoFailed("\n".join(testbed.guardian.failures))
 
 
 def no_bench(reason: str) -> Bench:
