@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from xdpconform.errors import Blocked, InputError
+from xdpconform.interfaces import shown
 from xdpconform.lab import Subject, take
 from xdpconform.netconfig import Remote, remote
 from xdpconform.nic import Nic
@@ -128,6 +129,10 @@ def take_live(
         return Live(subjects, {subjects[0].nic.id: Bench(lambda: testbed, testbed)}, notes)
     peer = _remote(setup)
     subjects = take(Kernel(setup.netns), ifaces, shelf, lifecycle)
+    wire = "--peer" if setup.peer else "--loopback" if setup.loopback else ""
+    if wire and len(subjects) != 1:
+        found = ", ".join(shown(subject.nic.identity.ifname) for subject in subjects)
+        raise InputError(f"{wire} belongs to one NIC, and --iface names {found}")
     benches = {
         subject.nic.id: Bench(partial(_around, setup, subject.nic, peer, progress))
         for subject in subjects

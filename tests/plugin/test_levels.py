@@ -281,6 +281,16 @@ def test_wrong(runs: Runs, name: str) -> None:
     assert f"ERROR: {text}" == said
 
 
+@pytest.mark.parametrize("word", ["--peer=vb", "--loopback"])
+def test_wrong_glob(runs: Runs, host: Namespace, word: str) -> None:
+    """A medium belongs to one NIC, also where one word names several."""
+    said = refused(runs.real("--netns", host.name, "--iface=v?", word))
+
+    begin, _names, found = said.rpartition("names ")
+    assert f"ERROR: {word.partition('=')[0]} belongs to one NIC, and --iface " == begin
+    assert ["va", "vb"] == sorted(found.split(", "))
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
