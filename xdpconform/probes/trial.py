@@ -72,6 +72,12 @@ def attached(
     try:
         link = port.namespace.call(lambda: Link.create(program, port.ifindex, mode))
     except BpfError as error:
+        other = port.state()
+        if error.errno in (errno.EBUSY, errno.EEXIST) and other.xdp != "none":
+            raise Blocked(
+                f"{port.ifname} has a program of somebody else (id {other.program_id},"
+                f" {other.xdp}): end whoever attached it, or ip link set {port.ifname} xdp off"
+            ) from error
         raise Refused(refusal(error)) from error
     with link:
         carrier(bed, port)
