@@ -116,7 +116,8 @@ class Statistics(NamedTuple):
     rx_dropped: int
     """Frames dropped, mostly since they do not fit a chunk."""
     rx_invalid_descs: int
-    """Addresses in the fill ring that are none."""
+    """0, as seen on 6.18: what is wrong in the fill ring is counted at that ring, and this is of
+    the receive ring."""
     tx_invalid_descs: int
     rx_ring_full: int | None = None
     """Frames dropped since the receive ring was full."""
