@@ -31,7 +31,7 @@ BPF_LINK_GET_NEXT_ID: Final = 31
 
 NAME: Final = "xdpc"
 """How the names of our programs and devices begin."""
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 """Seconds: namespaces, programs and maps go some time after whoever held them."""
 SLAB: Final = "/sys/kernel/slab/net_namespace/objects"
 """How many struct net there are, with some room for more."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.namespaces import Namespace as Host
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 """Seconds until a test gives up."""
 MOMENTS: Final = 4
 """How often a probe is killed at random."""

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from xdpconform.errors import SourceError
 from xdpconform.netconfig import Remote
 from xdpconform.observed import ACTIONS
 from xdpconform.probes import actions, adjust, attach, buffers, cost, offload, redirect, trial
+from xdpconform.probes.bpf import Btf
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Namespace, Testbed
 
@@ -239,6 +241,8 @@ def main() -> None:
     """Serve orders until there are no more."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with contextlib.suppress(SourceError):  # the longest thing that a run does once
+        Btf.load()
     for line in sys.stdin.buffer:
         answer = serve(msgspec.json.decode(line, type=Order))
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
