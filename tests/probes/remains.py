@@ -82,21 +82,25 @@ def look(folder: str) -> Remains:
 
 
 def left(before: Remains, folder: str, patience: float = PATIENCE) -> dict[str, list[str]]:
-    """What was not there before and stays; empty if there is no such thing."""
+    """What was not there before and stays; empty if there is no such thing.
+
+    What is seen once may be of somebody who has just begun to hold it; so we look twice or more.
+    """
     deadline = time.monotonic() + patience
+    stays = _new(before, look(folder))
     while True:
-        after = look(folder)
-        found = {
-            kind: sorted(now - then)
-            for kind, now, then in zip(Remains._fields, after, before, strict=True)
-            if now - then
-        }
-        gone = sorted(before.devices - after.devices)
-        if gone:
-            found[CHANGED] = gone
-        if not found or time.monotonic() >= deadline:
-            return found
-        time.sleep(0.05)
+        time.sleep(0.02)
+        now = _new(before, look(folder))
+        stays = {kind: found & now[kind] for kind, found in stays.items()}
+        if not any(stays.values()) or time.monotonic() >= deadline:
+            return {kind: sorted(found) for kind, found in stays.items() if found}
+
+
+def _new(before: Remains, after: Remains) -> dict[str, frozenset[str]]:
+    pairs = zip(Remains._fields, before, after, strict=True)
+    found = {kind: now - then for kind, then, now in pairs}
+    found[CHANGED] = before.devices - after.devices
+    return found
 
 
 def of_run(folder: str) -> Iterator[int]:
