@@ -425,7 +425,7 @@ def test_unchanged_unprofiled() -> None:
 JUMBO = Jumbo(9000, SG, REFUSAL, None)
 SMALL = Jumbo(1500, BASIC, None, None)
 ERRNO = 'jumbo-errno = "EOPNOTSUPP"'
-FITS = "the device takes no MTU above 1500: a frame fits one buffer"
+FITS = "a frame at MTU 1500 fits one buffer, and more was not tried"
 TAKEN = "at MTU 9000 a program that cannot read several buffers was attached"
 
 PLAIN = {

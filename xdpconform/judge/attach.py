@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from mmap import PAGESIZE
 from typing import Final
 
 from xdpconform.judge.claims import flag as claimed_flag
@@ -15,8 +16,8 @@ from xdpconform.nic import ATTACHED, IDLE, Nic
 from xdpconform.observed import Attach, Change, Cost, Jumbo, Offload, Sight
 from xdpconform.profiles.match import Match
 
-ONE_BUFFER: Final = 3506
-"""The largest MTU whose frames surely fit one buffer: a page of 4096 bytes, less
+ONE_BUFFER: Final = PAGESIZE - 256 - 320 - 14
+"""The largest MTU whose frames surely fit one buffer: a page, less
 XDP_PACKET_HEADROOM (256), struct skb_shared_info (320) and the Ethernet header."""
 
 
@@ -194,7 +195,7 @@ def _no_jumbo(seen: Jumbo) -> str:
     """Why a program may be attached whatever it can read, if so."""
     if seen.mtu > ONE_BUFFER:
         return ""
-    return f"the device takes no MTU above {seen.mtu}: a frame fits one buffer"
+    return f"a frame at MTU {seen.mtu} fits one buffer, and more was not tried"
 
 
 def jumbo_frags(seen: Jumbo) -> Finding:

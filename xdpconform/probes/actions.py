@@ -14,10 +14,19 @@ from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import ACTIONS, Flow
 from xdpconform.probes.attach import large_enough, mtu_of
 from xdpconform.probes.bpf import PerCpuArray, Program, programs
-from xdpconform.probes.kit import claims, wire_of
-from xdpconform.probes.preconditions import lacking
+from xdpconform.probes.kit import wire_of
 from xdpconform.probes.testbed.settings import features
-from xdpconform.probes.trial import SIZE, Plan, Refused, flow, helped, measure, running, settle
+from xdpconform.probes.trial import (
+    SIZE,
+    Plan,
+    Refused,
+    flow,
+    helped,
+    measure,
+    refused_flow,
+    running,
+    settle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,4 +138,4 @@ def replaced_under_load(bed: Testbed) -> Flow:
             seen = measure(bed, "XDP_PASS", plan, lambda: run.counts.total(0), run.counts)
             return seen._replace(notes={"replaced": swaps})
     except Refused as error:
-        return Flow("XDP_PASS", claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+        return refused_flow(bed, "XDP_PASS", error)

@@ -61,7 +61,7 @@ def matrix(bed: Testbed, where: str) -> Matrix:
                                 cells[size, offset] = _cell(bed, where, size, offset, counts)
                 return Matrix(where, claims(bed.nic), cells)
         except Refused as error:
-            return Matrix(where, claims(bed.nic), cells, error.refusal, lacking(bed))
+            return Matrix(where, claims(bed.nic), cells, error.refusal, lacking(bed, error.refusal))
 
 
 def _left(where: str, size: int, offset: int) -> bool:

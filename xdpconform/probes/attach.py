@@ -117,7 +117,7 @@ def around(bed: Testbed) -> Attach:
         told,
         refused,
         second,
-        lacking(bed) if refused else (),
+        lacking(bed, refused) if refused else (),
         by_peer,
     )
 
@@ -193,7 +193,7 @@ def jumbo(bed: Testbed) -> Jumbo:
         plain, frags = (try_attach(bed, port, frags=one) for one in (False, True))
     # What is refused at any MTU is refused for another reason.
     other = frags is not None and try_attach(bed, port, frags=True) is not None
-    return Jumbo(mtu, now, plain, frags, lacking(bed, mtu_too=False) if other else ())
+    return Jumbo(mtu, now, plain, frags, lacking(bed, frags, mtu_too=False) if other else ())
 
 
 @contextmanager

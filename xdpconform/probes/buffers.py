@@ -17,7 +17,7 @@ from xdpconform.probes.attach import IPV6_MIN_MTU, large_enough, mtu_of, try_att
 from xdpconform.probes.bpf import Array, programs
 from xdpconform.probes.kit import claims, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.trial import Plan, Refused, measure, running, settle
+from xdpconform.probes.trial import Plan, Refused, measure, refused_flow, running, settle
 
 if TYPE_CHECKING:
     from xdpconform.probes.bpf import PerCpuArray
@@ -57,7 +57,7 @@ def length(bed: Testbed, size: int = JUMBO) -> Flow:
                 seen = measure(bed, words, plan, lambda: run.counts.total(0), run.counts)
                 found = programs.Measure.pull(results.get(0))
         except Refused as error:
-            return Flow(words, claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+            return refused_flow(bed, words, error)
     return seen._replace(
         notes={
             "bpf_xdp_get_buff_len": found.buff_len,
@@ -93,7 +93,7 @@ def largest_mtu(bed: Testbed, *, frags: bool) -> Largest:
     if fits(high):
         low = high
     elif not fits(low):
-        why = lacking(bed, mtu_too=False)
+        why = lacking(bed, tried[low], mtu_too=False)
         return Largest(frags, now, None, _told(tried), tried[low], limit, why)
     while high - low > 1:
         middle = (low + high) // 2

@@ -7,6 +7,7 @@ LRO, no hardware GRO, no header split, queues enough for transmit queues of XDP'
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import KernelError
@@ -15,6 +16,7 @@ from xdpconform.netlink.constants import NETLINK_GENERIC
 from xdpconform.probes.testbed.settings import channels, features
 
 if TYPE_CHECKING:
+    from xdpconform.observed import Refusal
     from xdpconform.probes.testbed import Port, Testbed
 
 ETH_DATA_LEN: Final = 1500  # include/uapi/linux/if_ether.h
@@ -24,11 +26,19 @@ UNWANTED: Final = {"rx-lro": "lro", "rx-gro-hw": "rx-gro-hw"}
 """Features that keep native XDP away, and what ``ethtool -K`` calls them."""
 
 
-def lacking(bed: Testbed, *, mtu_too: bool = True) -> tuple[str, ...]:
+QUEUES: Final = re.compile("queue|channel|ring", re.IGNORECASE)
+SCARCE: Final = ("EBUSY", "EINVAL", "ENOMEM", "ENOSPC", "ERANGE")
+"""How drivers say that there are too few queues or rings for a program."""
+
+
+def lacking(
+    bed: Testbed, refused: Refusal | None = None, *, mtu_too: bool = True
+) -> tuple[str, ...]:
     """What of the NIC's settings may be why a program is refused, each with a command.
 
     Args:
         bed: the testbed.
+        refused: what was said; of queues only what speaks of them, or of no room.
         mtu_too: whether the MTU is the NIC's own; not where it is what is tried.
     """
     port = bed.nic
@@ -47,7 +57,8 @@ def lacking(bed: Testbed, *, mtu_too: bool = True) -> tuple[str, ...]:
         pass  # nothing is known of them
     if _split(port):
         found.append(f"header split is on: ethtool -G {port.ifname} tcp-data-split off")
-    found += _queues(port)
+    if refused is None or refused.errno in SCARCE or QUEUES.search(refused.text):
+        found += _queues(port)
     return tuple(found)
 
 

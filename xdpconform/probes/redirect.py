@@ -27,8 +27,7 @@ from xdpconform.probes.bpf import (
     programs,
 )
 from xdpconform.probes.bpf.maps import possible_cpus
-from xdpconform.probes.kit import claims, wire_of
-from xdpconform.probes.preconditions import lacking
+from xdpconform.probes.kit import wire_of
 from xdpconform.probes.trial import (
     SIZE,
     SLOTS,
@@ -38,6 +37,7 @@ from xdpconform.probes.trial import (
     helped,
     measure,
     passing,
+    refused_flow,
     running,
     settle,
 )
@@ -112,7 +112,7 @@ def to_device(
         try:
             run = stack.enter_context(running(bed, make, frags=frags))
         except Refused as error:
-            return Flow(words, claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+            return refused_flow(bed, words, error)
         settle(bed, run)
         return measure(
             bed,
@@ -162,9 +162,7 @@ def to_cpus(bed: Testbed) -> dict[int, Flow]:
         try:
             run = stack.enter_context(running(bed, partial(programs.redirect, targets, cpus[0])))
         except Refused as error:
-            refused = Flow(
-                words.format(cpus[0]), claims(bed.nic), refused=error.refusal, lacking=lacking(bed)
-            )
+            refused = refused_flow(bed, words.format(cpus[0]), error)
             return {cpus[0]: refused}
         flows = {}
         for cpu in cpus:
@@ -233,7 +231,7 @@ def into(
                 with passing(bed, bed.nic):
                     pass
         except Refused as error:
-            return Flow(words, claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+            return refused_flow(bed, words, error)
         return _into(bed, words, size, stack)
 
 

@@ -178,7 +178,17 @@ def flow(bed: Testbed, what: str, make: Make, plan: Plan) -> Flow:
             settle(bed, run)
             return measure(bed, what, plan, lambda: run.counts.total(0), run.counts)
     except Refused as error:
-        return Flow(what, claims(bed.nic), refused=error.refusal, lacking=lacking(bed))
+        return refused_flow(bed, what, error)
+
+
+def refused_flow(bed: Testbed, what: str, error: Refused) -> Flow:
+    """Nothing was sent, since the program was refused."""
+    return Flow(
+        what,
+        claims(bed.nic),
+        refused=error.refusal,
+        lacking=lacking(bed, error.refusal),
+    )
 
 
 def settle(bed: Testbed, run: Run) -> None:
