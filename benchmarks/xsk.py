@@ -2,16 +2,18 @@
 """AF_XDP in copy mode on one veth pair: ours beside a plain reader and writer in C.
 
 `xsk_plain.c` is compiled here, by $CC, gcc or clang. Both sides have rings of 2,048 entries, move
-batches of 64, kick as the flag says, and touch no more of a frame than its descriptor. Reading:
+the same batches, kick as the flag says, and touch no more of a frame than its descriptor. Reading:
 the kernel sends frames of 66 bytes (`live_frames`) from the other end, on a CPU of its own, and
 what the reader took is timed from its first batch to its last. Writing: timed from the first frame
-to the last completion; a program at the other end counts what arrives.
+to the last completion; a program at the other end counts what arrives. A kick sends 256 frames
+where the kernel lets it (XDP_MAX_TX_SKB_BUDGET, since 6.17), and 32 everywhere: both are timed.
 
 The pair stands in a network namespace of its own.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -20,6 +22,7 @@ import threading
 import time
 from array import array
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,12 +34,12 @@ from xdpconform.probes import bpf
 from xdpconform.probes.bpf import Link, PerCpuArray, Program, XskMap, live_frames, programs
 from xdpconform.probes.testbed import Namespace, Port
 from xdpconform.probes.testbed.pair import make_pair
-from xdpconform.probes.xsk import Mode, Sizes, Umem, XskSocket
+from xdpconform.probes.xsk import Mode, Sizes, Umem, XskError, XskSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.measure import Settings
+    from benchmarks.measure import Settings, Timer
 
 READ = 1_000_000
 WRITTEN = 400_000
@@ -44,6 +47,10 @@ ROUNDS = 15
 SIZE = 66
 RING = 2048
 BATCH = 64
+KICKS = (256, 32)
+"""Frames that are written at a time, and sent by one kick."""
+BUDGET = 32
+"""What a kick sends anywhere (TX_BATCH_SIZE, net/xdp/xsk.c)."""
 CHUNK = 2048
 CHUNKS = 4096
 IDLE = 0.2
@@ -145,42 +152,50 @@ def _drain(xsk: XskSocket) -> tuple[int, float]:
     return frames, last - first
 
 
-def _write(bench: Bench) -> float:
+def _write(bench: Bench, batch: int) -> float:
     """Ours: seconds for `WRITTEN` frames."""
+    budget = batch if batch > BUDGET else None
     sizes = Sizes(0, RING, RING, RING)
     with (
         Umem(CHUNKS, CHUNK) as umem,
         XskSocket(
-            bench.near, umem, queue=0, mode=Mode.COPY, need_wakeup=True, sizes=sizes, prime=False
+            bench.near,
+            umem,
+            queue=0,
+            mode=Mode.COPY,
+            need_wakeup=True,
+            sizes=sizes,
+            tx_budget=budget,
+            prime=False,
         ) as xsk,
     ):
         for chunk in range(CHUNKS):
             umem.write(chunk * CHUNK, FRAME)
         before = bench.arrived.total(0)
         with on_cpu(1):
-            seconds = _pour(xsk)
+            seconds = _pour(xsk, batch)
         return _arrived(bench, before, seconds, "our writer")
 
 
-def _pour(xsk: XskSocket) -> float:
+def _pour(xsk: XskSocket, batch: int) -> float:
     tx, completion = xsk.tx, xsk.completion
     assert tx is not None
     assert completion is not None
     # struct xdp_desc in two words: the second has the length, and no options
     length = int.from_bytes(SIZE.to_bytes(4, sys.byteorder) + bytes(4), sys.byteorder)
     words = array("Q", (w for n in range(CHUNKS) for w in (n * CHUNK, length)))
-    batches = [memoryview(words)[n : n + 2 * BATCH] for n in range(0, 2 * CHUNKS, 2 * BATCH)]
+    batches = [memoryview(words)[n : n + 2 * batch] for n in range(0, 2 * CHUNKS, 2 * batch)]
     sent = done = 0
     begin = time.perf_counter()
     while done < WRITTEN:
-        if sent < WRITTEN and tx.reserve(BATCH) == BATCH:
-            tx.write(batches[sent // BATCH % len(batches)])
+        if sent < WRITTEN and tx.reserve(batch) == batch:
+            tx.write(batches[sent // batch % len(batches)])
             tx.submit()
-            sent += BATCH
+            sent += batch
         if tx.need_wakeup:
             xsk.kick_tx()
-        count = completion.peek(BATCH)
-        if count:
+        if sent - done >= RING // 2 or sent >= WRITTEN:
+            count = completion.peek(RING)
             completion.release(count)
             done += count
     return (time.perf_counter() - begin) * WRITTEN / done
@@ -230,7 +245,7 @@ def plain(bench: Bench, *words: str, fds: tuple[int, ...] = ()) -> Iterator[Call
 
 
 def _plain_read(bench: Bench) -> float:
-    words = ("read", str(bench.near.ifindex), str(READ), str(bench.sockets.fd))
+    words = ("read", str(bench.near.ifindex), str(READ), str(BATCH), str(bench.sockets.fd))
     with plain(bench, *words, fds=(bench.sockets.fd,)) as ended:
         with flood(bench):
             pass
@@ -240,9 +255,10 @@ def _plain_read(bench: Bench) -> float:
     return _for_all(nanoseconds / 1e9, frames, READ, "xsk_plain read")
 
 
-def _plain_write(bench: Bench) -> float:
+def _plain_write(bench: Bench, batch: int) -> float:
     before = bench.arrived.total(0)
-    with plain(bench, "write", str(bench.near.ifindex), str(WRITTEN)) as ended:
+    words = ("write", str(bench.near.ifindex), str(WRITTEN), str(batch))
+    with plain(bench, *words) as ended:
         frames, _size, nanoseconds = map(int, ended().split())
     return _arrived(bench, before, nanoseconds / 1e9 * WRITTEN / frames, "xsk_plain write")
 
@@ -276,23 +292,35 @@ def measure(settings: Settings) -> Report:
         raise Unmeasured("AF_XDP on a veth pair needs root")
     try:
         with benches() as bench:
-            timers = {
-                "read, ours": lambda: _read(bench),
-                "read, C": lambda: _plain_read(bench),
-                "write, ours": lambda: _write(bench),
-                "write, C": lambda: _plain_write(bench),
-            }
-            found = interleave(timers, settings.rounds(ROUNDS))
+            found = interleave(_timers(bench), settings.rounds(ROUNDS))
     except XdpConformError as error:
         raise Unmeasured(str(error)) from error
     return Report(list(found.values()), _bars(found), _notes(found))
 
 
+def _timers(bench: Bench) -> dict[str, Timer]:
+    timers: dict[str, Timer] = {
+        "read, ours": partial(_read, bench),
+        "read, C": partial(_plain_read, bench),
+    }
+    for batch in KICKS:
+        if batch > BUDGET:
+            try:
+                _write(bench, batch)
+            except XskError as error:
+                if error.errno != errno.ENOPROTOOPT:
+                    raise
+                continue
+        timers[f"write {batch} a kick, ours"] = partial(_write, bench, batch)
+        timers[f"write {batch} a kick, C"] = partial(_plain_write, bench, batch)
+    return timers
+
+
 def _bars(found: dict[str, Timing]) -> list[Bar]:
     bars = []
-    for way in ("read", "write"):
+    for way in (name.removesuffix(", ours") for name in found if name.endswith(", ours")):
         value = ratio(found[f"{way}, C"], found[f"{way}, ours"])
-        bars.append(Bar(f"{way}, frames a second, ours / C", value, 0.9, at_least=True))
+        bars.append(Bar(f"{way}: frames a second, ours / C", value, 0.9, at_least=True))
     return bars
 
 

@@ -3,8 +3,8 @@
  * A plain reader and a plain writer over AF_XDP in copy mode, to compare with: no library, the
  * same rings, batches and kicks as ours.
  *
- *	xsk_plain read  IFINDEX FRAMES MAP_FD
- *	xsk_plain write IFINDEX FRAMES
+ *	xsk_plain read  IFINDEX FRAMES BATCH MAP_FD
+ *	xsk_plain write IFINDEX FRAMES BATCH
  *
  * Prints "ready" when frames may come, and at the end frames, bytes and nanoseconds: from the
  * first batch read to the last, or from the first frame written to the last completion.
@@ -30,7 +30,7 @@
 #define SOL_XDP 283
 #endif
 
-enum { RING = 2048, BATCH = 64, CHUNK = 2048, CHUNKS = 4096, SIZE = 66, IDLE = 200000000 };
+enum { RING = 2048, BUDGET = 32, CHUNK = 2048, CHUNKS = 4096, SIZE = 66, IDLE = 200000000 };
 
 struct ring {
 	uint32_t *producer, *consumer, *flags;
@@ -38,7 +38,12 @@ struct ring {
 	uint32_t head, tail;
 };
 
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9
+#endif
+
 static int fd;
+static uint32_t batch;
 static char *umem;
 
 static void check(int failed, const char *what)
@@ -77,22 +82,22 @@ static uint32_t readable(struct ring *ring)
 {
 	uint32_t count = ring->head - ring->tail;
 
-	if (count < BATCH) {
+	if (count < batch) {
 		ring->head = __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
 		count = ring->head - ring->tail;
 	}
-	return count < BATCH ? count : BATCH;
+	return count < batch ? count : batch;
 }
 
 static uint32_t writable(struct ring *ring)
 {
 	uint32_t count = RING - (ring->head - ring->tail);
 
-	if (count < BATCH) {
+	if (count < batch) {
 		ring->tail = __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE);
 		count = RING - (ring->head - ring->tail);
 	}
-	return count < BATCH ? count : BATCH;
+	return count < batch ? count : batch;
 }
 
 static void option(int name, const void *value, socklen_t length, const char *what)
@@ -156,7 +161,7 @@ static void write_frames(struct ring *tx, struct ring *completion, uint64_t want
 	while (done < wanted) {
 		uint32_t count = sent < wanted ? writable(tx) : 0;
 
-		if (count == BATCH) {
+		if (count == batch) {
 			for (uint32_t n = 0; n < count; n++) {
 				struct xdp_desc *desc = &descs[(tx->head + n) & (RING - 1)];
 
@@ -171,9 +176,12 @@ static void write_frames(struct ring *tx, struct ring *completion, uint64_t want
 		if (*tx->flags & XDP_RING_NEED_WAKEUP)
 			sendto(fd, NULL, 0, MSG_DONTWAIT, NULL, 0);
 		count = readable(completion);
-		completion->tail += count;
-		__atomic_store_n(completion->consumer, completion->tail, __ATOMIC_RELEASE);
-		done += count;
+		if (count) {
+			completion->tail += count;
+			__atomic_store_n(completion->consumer, completion->tail,
+					 __ATOMIC_RELEASE);
+			done += count;
+		}
 	}
 	report(done, done * SIZE, now() - begin);
 }
@@ -188,10 +196,11 @@ int main(int argc, char **argv)
 	struct ring fill, completion;
 	uint64_t wanted;
 
-	if (argc < 4)
+	if (argc < 5)
 		return 2;
 	reading = !strcmp(argv[1], "read");
 	wanted = strtoull(argv[3], NULL, 10);
+	batch = atoi(argv[4]);
 	fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	check(fd < 0, "socket");
 	umem = mmap(NULL, reg.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -201,6 +210,8 @@ int main(int argc, char **argv)
 	option(XDP_UMEM_FILL_RING, &size, sizeof(size), "XDP_UMEM_FILL_RING");
 	option(XDP_UMEM_COMPLETION_RING, &size, sizeof(size), "XDP_UMEM_COMPLETION_RING");
 	option(reading ? XDP_RX_RING : XDP_TX_RING, &size, sizeof(size), "ring");
+	if (!reading && batch > BUDGET)
+		option(XDP_MAX_TX_SKB_BUDGET, &batch, sizeof(batch), "XDP_MAX_TX_SKB_BUDGET");
 	check(getsockopt(fd, SOL_XDP, XDP_MMAP_OFFSETS, &at, &length), "XDP_MMAP_OFFSETS");
 	fill = map(&at.fr, sizeof(uint64_t), XDP_UMEM_PGOFF_FILL_RING);
 	completion = map(&at.cr, sizeof(uint64_t), XDP_UMEM_PGOFF_COMPLETION_RING);
@@ -214,7 +225,7 @@ int main(int argc, char **argv)
 	if (reading) {
 		struct ring rx = map(&at.rx, sizeof(struct xdp_desc), XDP_PGOFF_RX_RING);
 		uint32_t key = 0, value = fd;
-		union bpf_attr attr = { .map_fd = atoi(argv[4]) };
+		union bpf_attr attr = { .map_fd = atoi(argv[5]) };
 
 		attr.key = (uintptr_t)&key;
 		attr.value = (uintptr_t)&value;

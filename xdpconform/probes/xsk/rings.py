@@ -126,16 +126,19 @@ class Producer(Ring):
         Returns:
             How many entries it took.
         """
-        width = self.width
-        count = self.reserve(len(words) // width)
-        start, length = (self._head & self._mask) * width, count * width
-        stop, end = start + length, self.size * width
+        width, head = self.width, self._head
+        count = len(words) // width
+        if self.size - (head - self._tail & WRAP) < count:
+            count = self.reserve(count)
+            words = words[: count * width]
+        start = (head & self._mask) * width
+        stop, end = start + count * width, self.size * width
         if stop <= end:
-            self._words[start:stop] = words[:length]
+            self._words[start:stop] = words
         else:
             self._words[start:] = words[: end - start]
-            self._words[: stop - end] = words[end - start : length]
-        self._head = self._head + count & WRAP
+            self._words[: stop - end] = words[end - start :]
+        self._head = head + count & WRAP
         return count
 
     def submit(self) -> None:
