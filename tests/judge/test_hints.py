@@ -497,7 +497,7 @@ def test_vlan_tags(name: str) -> None:
     """A tag is told exactly or left in the frame; where there is none, none is told."""
     kind, seen, *expected = TAGS[name]
 
-    assert tuple(expected) == outcome(vlan_tags(seen, kind))  # type: ignore[arg-type]
+    assert tuple(expected) == outcome(vlan_tags(seen, kind))
 
 
 def test_tags_counted() -> None:

@@ -16,6 +16,7 @@ from xdpconform.errors import XdpConformError
 from xdpconform.netlink import ethtool, genl, netdev, rtnl, wire
 from xdpconform.netlink.bitset import Bitset, pull_bitset
 from xdpconform.netlink.constants import NLM_F_ACK, NLM_F_DUMP
+from xdpconform.netlink.ethtool_tsconfig import pull_tsconfig
 from xdpconform.netlink.extack import Status, attribute_at, pull_status
 from xdpconform.netlink.netdev import (
     Capabilities,
@@ -141,6 +142,7 @@ DECODERS: dict[str, tuple[Callable[[Message], object], st.SearchStrategy[Message
             ("features", ethtool.pull_features, 11),
             ("rss", ethtool.pull_rss, 38),
             ("tsinfo", ethtool.pull_tsinfo, 26),
+            ("tsconfig", pull_tsconfig, 47),
         )
     },
 }  # fmt: skip

@@ -6,9 +6,9 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
-from scapy.layers.inet import IP, TCP, UDP  # type: ignore[import-untyped]
-from scapy.layers.inet6 import IPv6  # type: ignore[import-untyped]
-from scapy.layers.l2 import Dot1AD, Dot1Q, Ether  # type: ignore[import-untyped]
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 from xdpconform.observed_hints import KINDS, TAGGED, Sent
 from xdpconform.probes.bpf.metadata import MAGIC, MARKER, MARKER_AT, VLAN_HLEN
