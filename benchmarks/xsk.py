@@ -34,7 +34,7 @@ from xdpconform.probes import bpf
 from xdpconform.probes.bpf import Link, PerCpuArray, Program, XskMap, live_frames, programs
 from xdpconform.probes.testbed import Namespace, Port
 from xdpconform.probes.testbed.pair import make_pair
-from xdpconform.probes.xsk import Mode, Sizes, Umem, XskError, XskSocket
+from xdpconform.probes.xsk import Sizes, Umem, XskError, XskMode, XskSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +56,7 @@ CHUNKS = 4096
 IDLE = 0.2
 """Seconds without a frame after which all have come."""
 FRAME = (b"\xff" * 6 + b"\x02" + bytes(5) + b"\x88\xb5").ljust(SIZE, b"\0")
+opened = partial(XskSocket, queue=0, mode=XskMode.COPY, need_wakeup=True)
 SOURCE = Path(__file__).with_name("xsk_plain.c")
 
 
@@ -118,7 +119,9 @@ def _read(bench: Bench) -> float:
     sizes = Sizes(RING, 0, RING, RING)
     with (
         Umem(CHUNKS, CHUNK) as umem,
-        XskSocket(bench.near, umem, queue=0, mode=Mode.COPY, need_wakeup=True, sizes=sizes) as xsk,
+        XskSocket(
+            bench.near, umem, queue=0, mode=XskMode.COPY, need_wakeup=True, sizes=sizes
+        ) as xsk,
     ):
         bench.sockets.set(0, xsk.fileno())
         with flood(bench), on_cpu(1):
@@ -158,16 +161,7 @@ def _write(bench: Bench, batch: int) -> float:
     sizes = Sizes(0, RING, RING, RING)
     with (
         Umem(CHUNKS, CHUNK) as umem,
-        XskSocket(
-            bench.near,
-            umem,
-            queue=0,
-            mode=Mode.COPY,
-            need_wakeup=True,
-            sizes=sizes,
-            tx_budget=budget,
-            prime=False,
-        ) as xsk,
+        opened(bench.near, umem, sizes=sizes, tx_budget=budget, prime=False) as xsk,
     ):
         for chunk in range(CHUNKS):
             umem.write(chunk * CHUNK, FRAME)

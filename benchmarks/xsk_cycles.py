@@ -17,7 +17,7 @@ from xdpconform.probes import bpf
 from xdpconform.probes.bpf import Link, PerCpuArray, Program, XskMap, programs
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Testbed
-from xdpconform.probes.xsk import Mode, Sizes, Umem, XskSocket
+from xdpconform.probes.xsk import Sizes, Umem, XskMode, XskSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def cycle(bed: Testbed, sockets: XskMap, umem: Umem, lost: Lost) -> None:
     there, back = frames[:FRAMES], frames[FRAMES:]
     begin = time.perf_counter()
     with XskSocket(
-        bed.nic, umem, queue=0, mode=Mode.COPY, need_wakeup=True, sizes=Sizes(*[RING] * 4)
+        bed.nic, umem, queue=0, mode=XskMode.COPY, need_wakeup=True, sizes=Sizes(*[RING] * 4)
     ) as xsk:
         sockets.set(0, xsk.fileno())
         bed.wire.send(there)

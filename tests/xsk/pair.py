@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xdpconform.probes import bpf
 from xdpconform.probes.bpf import Link, PerCpuArray, Program, XskMap, programs
-from xdpconform.probes.xsk import Mode, Sizes, XskSocket
+from xdpconform.probes.xsk import Sizes, XskMode, XskSocket
 
 if TYPE_CHECKING:
     from typing import Self
@@ -48,7 +48,7 @@ class Pair:
         """A socket on the NIC in copy mode, with small rings unless said otherwise."""
         given = {
             "queue": 0,
-            "mode": Mode.COPY,
+            "mode": XskMode.COPY,
             "need_wakeup": True,
             "sizes": SMALL,
             **options,

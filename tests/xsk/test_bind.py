@@ -19,14 +19,14 @@ from tests.xsk.pair import SMALL, Pair
 from xdpconform.errors import InputError, SourceError, errno_name
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Namespace, Port, Testbed
-from xdpconform.probes.xsk import BusyPoll, Mode, Sizes, Umem, XskError, XskSocket
+from xdpconform.probes.xsk import BusyPoll, Sizes, Umem, XskError, XskMode, XskSocket
 from xdpconform.probes.xsk.error import HINTS
 from xdpconform.probes.xsk.uapi import XDP_COPY, XDP_SHARED_UMEM, XDP_UMEM_TX_SW_CSUM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ZEROCOPY = {"mode": Mode.ZEROCOPY}
+ZEROCOPY = {"mode": XskMode.ZEROCOPY}
 
 # Of the queue, the umem's options and the socket's: the kernel's errno, and at which step.
 # net/xdp/xsk.c, xsk_bind; net/xdp/xsk_buff_pool.c, xp_assign_dev; net/xdp/xdp_umem.c.
@@ -92,7 +92,9 @@ def test_no_interface(pair: Pair) -> None:
     port.ifindex = 9999
     with Umem(64) as umem:
         error = refused(
-            lambda: XskSocket(port, umem, queue=0, mode=Mode.AUTO, need_wakeup=False, sizes=SMALL)
+            lambda: XskSocket(
+                port, umem, queue=0, mode=XskMode.AUTO, need_wakeup=False, sizes=SMALL
+            )
         )
 
         assert (
@@ -196,13 +198,13 @@ def test_any_device(
             port = stack.enter_context(Testbed.tap(Guardian())).nic
         umem = stack.enter_context(Umem(64))
 
-        def opened(mode: Mode) -> XskSocket:
+        def opened(mode: XskMode) -> XskSocket:
             return XskSocket(
                 port, umem, queue=0, mode=mode, need_wakeup=True, use_sg=use_sg, sizes=SMALL
             )
 
-        assert "EOPNOTSUPP" == refused(lambda: opened(Mode.ZEROCOPY)).name
-        for mode in (Mode.COPY, Mode.AUTO):
+        assert "EOPNOTSUPP" == refused(lambda: opened(XskMode.ZEROCOPY)).name
+        for mode in (XskMode.COPY, XskMode.AUTO):
             with opened(mode) as xsk:
                 assert (False, 0) == (xsk.zerocopy, xsk.options())
 
@@ -243,11 +245,11 @@ def test_closed(pair: Pair) -> None:
 UNPRIVILEGED = """
 import os
 from xdpconform.probes.testbed import Namespace, Port
-from xdpconform.probes.xsk import Mode, Umem, XskError, XskSocket
+from xdpconform.probes.xsk import XskMode, Umem, XskError, XskSocket
 os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 with Namespace.current() as space, Umem(64) as umem:
     try:
-        XskSocket(Port(space, "lo"), umem, queue=0, mode=Mode.COPY, need_wakeup=False)
+        XskSocket(Port(space, "lo"), umem, queue=0, mode=XskMode.COPY, need_wakeup=False)
     except XskError as error:
         print(error)
 """

@@ -12,7 +12,7 @@ from tests.namespaces import private_namespace
 from tests.testbed import child
 from tests.xsk.pair import SMALL, WAIT, Pair
 from xdpconform.probes.testbed import Namespace, Port
-from xdpconform.probes.xsk import Mode, Umem, XskError, XskSocket
+from xdpconform.probes.xsk import Umem, XskError, XskMode, XskSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +71,11 @@ def test_after_exception(pair: Pair) -> None:
 KILLED = """
 import sys, time
 from xdpconform.probes.testbed import Namespace, Port
-from xdpconform.probes.xsk import Mode, Sizes, Umem, XskSocket
+from xdpconform.probes.xsk import XskMode, Sizes, Umem, XskSocket
 with Namespace.at(sys.argv[1]) as space, Umem(64) as umem:
     port = Port(space, "v0a")
     sizes = Sizes(64, 64, 64, 64)
-    with XskSocket(port, umem, queue=0, mode=Mode.COPY, need_wakeup=True, sizes=sizes):
+    with XskSocket(port, umem, queue=0, mode=XskMode.COPY, need_wakeup=True, sizes=sizes):
         print("bound", flush=True)
         time.sleep(60)
 """
@@ -95,7 +95,7 @@ def test_killed() -> None:
                         Port(space, "v0a"),
                         umem,
                         queue=0,
-                        mode=Mode.COPY,
+                        mode=XskMode.COPY,
                         need_wakeup=True,
                         sizes=SMALL,
                         patience=patience,

@@ -14,7 +14,7 @@ import pytest
 from tests.testbed import child
 from tests.xsk.pair import SMALL, WAIT, Pair
 from xdpconform.errors import InputError, Timeout
-from xdpconform.probes.xsk import Mode, Sizes, Statistics, TxMetadata, Umem, XskError, XskSocket
+from xdpconform.probes.xsk import Sizes, Statistics, TxMetadata, Umem, XskError, XskMode, XskSocket
 from xdpconform.probes.xsk.uapi import DESC, XDP_TXMD_FLAGS_TIMESTAMP
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_queues_share(make: Callable[..., Pair]) -> None:
                 bed.peer,
                 far,
                 queue=queue,
-                mode=Mode.COPY,
+                mode=XskMode.COPY,
                 need_wakeup=True,
                 sizes=SMALL,
                 shared=there[0] if there else None,

@@ -4,7 +4,7 @@
 from xdpconform.probes.xsk.error import XskError
 from xdpconform.probes.xsk.exchange import XskSocket
 from xdpconform.probes.xsk.rings import Consumer, Producer
-from xdpconform.probes.xsk.sock import BusyPoll, Mode, Sizes
+from xdpconform.probes.xsk.sock import BusyPoll, Sizes, XskMode
 from xdpconform.probes.xsk.uapi import Descriptor, Statistics, TxMetadata
 from xdpconform.probes.xsk.umem import Umem
 
@@ -12,12 +12,12 @@ __all__ = [
     "BusyPoll",
     "Consumer",
     "Descriptor",
-    "Mode",
     "Producer",
     "Sizes",
     "Statistics",
     "TxMetadata",
     "Umem",
     "XskError",
+    "XskMode",
     "XskSocket",
 ]

@@ -38,7 +38,7 @@ RING: Final = 1024
 """Entries of a ring, unless said otherwise."""
 
 
-class Mode(Enum):
+class XskMode(Enum):
     """How frames get from the driver into the umem and back."""
 
     COPY = uapi.XDP_COPY
@@ -89,7 +89,7 @@ class Opened(Handle):
         sizes: of the rings.
         flags: more of sxdp_flags, to see the kernel refuse them.
         shared: a bound socket with the same umem. On the same queue its fill and completion rings
-            are used; on another, rings of our own. Mode and flags are then its.
+            are used; on another, rings of our own. XskMode and flags are then its.
         busy_poll: poll the driver by our own system calls.
         tx_budget: frames that one kick sends in copy mode (XDP_MAX_TX_SKB_BUDGET, since 6.17).
         prime: put as many chunks as the fill ring holds into it.
@@ -116,7 +116,7 @@ class Opened(Handle):
         umem: Umem,
         *,
         queue: int,
-        mode: Mode,
+        mode: XskMode,
         need_wakeup: bool,
         use_sg: bool = False,
         sizes: Sizes = DEFAULT,
