@@ -55,9 +55,9 @@ def answered(seen: Hints, hint: str) -> Finding:
         return found._replace(expected=expected)
     observed = returned(seen.told, hint)
     base = Finding(Outcome.PASS, expected=expected, observed=observed, evidence=proof)
-    wrong = undecided(seen, hint, seen.told)
-    if wrong is not None:
-        return wrong._replace(expected=expected, observed=observed, evidence=proof)
+    found = undecided(seen, hint, seen.told)
+    if found is not None:
+        return found._replace(expected=expected, observed=observed, evidence=proof)
     missing = [kind for kind in UNTAGGED if not seen.of(kind)]
     if missing:  # devices filter tags; XDP-HINT-06 says so
         reason = f"no frame reached the program of these kinds: {', '.join(missing)}"
