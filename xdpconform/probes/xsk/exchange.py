@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import InputError, Timeout
@@ -97,13 +98,9 @@ class XskSocket(Opened):
     def _cut(self, frame: bytes, segments: int | None) -> list[bytes]:
         most = self.umem.chunk - self.umem.tx_metadata_len
         count = segments or max(1, -(-len(frame) // most))
-        size = -(-len(frame) // count)
-        pieces = [frame[place : place + size] for place in range(0, len(frame), size or 1)]
-        # What is left over is spread, so that exactly so many descriptors come out.
-        if len(pieces) != count:
-            size = len(frame) // count
-            pieces = [frame[n * size : (n + 1) * size] for n in range(count - 1)]
-            pieces.append(frame[(count - 1) * size :])
+        size, longer = divmod(len(frame), count)  # so many of them have one byte more
+        places = [n * size + min(n, longer) for n in range(count + 1)]
+        pieces = [frame[begin:end] for begin, end in pairwise(places)]
         if not all(0 < len(piece) <= most for piece in pieces):
             raise InputError(
                 f"a frame of {len(frame)} bytes in {count} descriptors: each takes 1 to {most}"
