@@ -486,7 +486,8 @@ TAGS = {
         None,
         (
             "no frame reached the program of these kinds: vlan-8100; eth7 cannot switch"
-            " rx-vlan-filter off [fixed]"
+            " rx-vlan-filter off [fixed]; whatever is before the NIC has to pass tagged frames of"
+            " every VLAN"
         ),
     ),
 }

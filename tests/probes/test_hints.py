@@ -447,7 +447,10 @@ def test_lost(bed: Testbed, *, tagged: bool, rounds: int, monkeypatch: pytest.Mo
     if tagged:
         assert (set(KINDS) - set(TAGGED), hints.ROUNDS) == (seen, wire.sent)
         line = vlan_tags(found, "vlan-8100")
-        expected = "no frame reached the program of these kinds: vlan-8100"
+        expected = (
+            "no frame reached the program of these kinds: vlan-8100; whatever is before the NIC has"
+            " to pass tagged frames of every VLAN"
+        )
         assert (Outcome.BLOCKED, expected) == (line.outcome, line.reason)
     elif rounds == 1:
         assert (set(KINDS), 2) == (seen, wire.sent)

@@ -32,6 +32,7 @@ and a NIC's is extrapolated between readings (timecounter, include/linux/timecou
 TAI_OFFSET: Final = 37
 """Seconds that TAI is ahead of UTC since 2017 (BIPM, Bulletin C 52); many never tell the kernel."""
 SECOND: Final = 1_000_000_000
+_FILTERS: Final = ("rx-vlan-filter", "rx-vlan-stag-filter")
 UNTAGGED: Final = tuple(kind for kind in KINDS if kind not in TAGGED)
 
 
@@ -129,6 +130,8 @@ def begun(
     if not told:
         reason = f"no frame reached the program of these kinds: {', '.join(kinds)}"
         why = [seen.remedies[name] for name in _FILTERS if name in seen.remedies]
+        if any(kind in TAGGED for kind in kinds):
+            why.append("whatever is before the NIC has to pass tagged frames of every VLAN")
         return blocked("; ".join([reason, *why]), expected=expected, evidence=proof), (), True
     base = base._replace(observed=returned(told, hint))
     found = undecided(seen, hint, told)
@@ -139,9 +142,6 @@ def begun(
             True,
         )
     return base, told, False
-
-
-_FILTERS: Final = ("rx-vlan-filter", "rx-vlan-stag-filter")
 
 
 def wrong(base: Finding, reason: str, kind: Kind = Kind.MISMATCH) -> Finding:
