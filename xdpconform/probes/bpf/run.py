@@ -24,7 +24,7 @@ ETH_HLEN: Final = 14
 
 GROWTH: Final = 4096
 """How much longer than the data its result may be."""
-FIRST_CALL: Final = 1 << 18
+FIRST_CALL: Final = 1 << 19
 LONG_CALL: Final = 0.5
 """Seconds. A call costs some 20 ms beside its frames (synchronize_rcu), so there should be few;
 but Ctrl-C waits for the end of one: each has four times the frames of the one before, until one
