@@ -44,8 +44,6 @@ THERE: Final = b'["there"'
 INTERRUPTED: Final = 130
 """How a run ends that handled SIGINT."""
 NIC, PEER = "veth0", "veth1"
-trial.PATIENCE = 0.1  # type: ignore[misc]  # nobody here waits for what the frames did
-buffers.MOST = 4096  # type: ignore[misc]  # a shorter search has the same steps
 
 
 def nothing(_bed: Testbed) -> None:
@@ -239,6 +237,8 @@ def adopted() -> int:
 
 def main() -> None:
     """Serve orders until there are no more."""
+    trial.PATIENCE = 0.1  # type: ignore[misc]  # nobody here waits for what the frames did
+    buffers.MOST = 4096  # type: ignore[misc]  # a shorter search has the same steps
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with contextlib.suppress(SourceError):  # the longest thing that a run does once

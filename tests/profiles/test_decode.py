@@ -69,7 +69,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         HEAD + 'flags = ["basic"]',
         (
             "top level: Object contains unknown field `flags`; valid are: claim, crashes, driver,"
-            " extends, jumbo-errno, name, note, schema, source, title, variant, waiver, when, zc-max-segs"
+            " extends, jumbo-errno, name, note, schema, source, title, variant, waiver, when,"
+            " zc-max-segs"
         ),
     ),
     "claim field": (

@@ -130,6 +130,7 @@ def test_down(veth: Testbed) -> None:
     assert [] == veth.behind.receive(1, 0)
     veth.nic.ask(set_up(veth.nic.ifindex, True))
     veth.nic.wait_carrier(WAIT)
+    veth.check()  # the kernel throws frames away until its link watch has been at both ends
     for source, target in wires(veth):
         source.send(frames.make(2))
 
