@@ -48,7 +48,9 @@ SIZE = 66
 RING = 2048
 BATCH = 64
 KICKS = (256, 32)
-"""Frames that are written at a time, and sent by one kick."""
+"""Frames that one kick sends."""
+BLOCK = 256
+"""Descriptors that ours writes at a time, to show the kernel as many as a kick sends."""
 BUDGET = 32
 """What a kick sends anywhere (TX_BATCH_SIZE, net/xdp/xsk.c)."""
 CHUNK = 2048
@@ -178,15 +180,19 @@ def _pour(xsk: XskSocket, batch: int) -> float:
     # struct xdp_desc in two words: the second has the length, and no options
     length = int.from_bytes(SIZE.to_bytes(4, sys.byteorder) + bytes(4), sys.byteorder)
     words = array("Q", (w for n in range(CHUNKS) for w in (n * CHUNK, length)))
-    batches = [memoryview(words)[n : n + 2 * batch] for n in range(0, 2 * CHUNKS, 2 * batch)]
+    blocks = [memoryview(words)[n : n + 2 * BLOCK] for n in range(0, 2 * CHUNKS, 2 * BLOCK)]
+    kicks = range(BLOCK // batch)
     sent = done = 0
     begin = time.perf_counter()
     while done < WRITTEN:
-        if sent < WRITTEN and tx.reserve(batch) == batch:
-            tx.write(batches[sent // batch % len(batches)])
-            tx.submit()
-            sent += batch
-        if tx.need_wakeup:
+        if sent < WRITTEN and tx.reserve(BLOCK) == BLOCK:
+            tx.write(blocks[sent // BLOCK % len(blocks)])
+            sent += BLOCK
+            for _ in kicks:
+                tx.submit(batch)
+                if tx.need_wakeup:
+                    xsk.kick_tx()
+        elif tx.need_wakeup:
             xsk.kick_tx()
         if sent - done >= RING // 2 or sent >= WRITTEN:
             count = completion.peek(RING)

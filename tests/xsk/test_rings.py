@@ -96,6 +96,24 @@ def test_full(begin: int, width: int) -> None:
     assert 1 == ring.pending()
 
 
+@pytest.mark.parametrize("begin", [0, LAST - 1])
+def test_submitted_in_parts(begin: int) -> None:
+    """What was written at once can be shown in parts."""
+    kernel = Kernel(4, 1, begin)
+    ring = kernel.producer()
+    ring.write(words(1, 2, 3, 4))
+    ring.submit(3)
+
+    assert 3 == ring.pending()
+    assert [(1,), (2,), (3,)] == kernel.take(4)
+    assert 0 == ring.pending()
+    assert 3 == ring.write(words(5, 6, 7, 8))
+    ring.submit(1)
+    assert [(4,)] == kernel.take(4)
+    ring.submit()
+    assert [(5,), (6,), (7,)] == kernel.take(4)
+
+
 @pytest.mark.parametrize("begin", [0, 3, LAST - 1])
 def test_descriptors(begin: int) -> None:
     """Descriptors are read in order, also over the end of the ring."""

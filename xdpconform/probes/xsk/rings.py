@@ -107,6 +107,7 @@ class Producer(Ring):
     ) -> None:
         super().__init__(memory, at, size, width, barrier)
         self._head: int = self._producer[0]
+        self._shown: int = self._head
         self._tail: int = self._consumer[0]
 
     def reserve(self, count: int) -> int:
@@ -141,16 +142,21 @@ class Producer(Ring):
         self._head = head + count & WRAP
         return count
 
-    def submit(self) -> None:
-        """Show the kernel all that was written."""
+    def submit(self, count: int | None = None) -> None:
+        """Show the kernel what was written.
+
+        Args:
+            count: only the next so many entries, which were written; all if not given.
+        """
         if self._barrier is not None:
             self._barrier()
-        self._producer[0] = self._head
+        self._shown = self._head if count is None else self._shown + count & WRAP
+        self._producer[0] = self._shown
 
     def pending(self) -> int:
         """How many entries that were submitted the kernel has not taken."""
         self._tail = self._consumer[0]
-        return self._producer[0] - self._tail & WRAP
+        return self._shown - self._tail & WRAP
 
 
 class Consumer(Ring):
