@@ -45,6 +45,7 @@ SUITES = {
     "test_actions": "Actions",
     "test_buffers": "Several buffers",
     "test_redirect": "Redirect",
+    "test_hints": "Metadata of frames",
 }
 """Headings by file, in the order of the document; a file that is not named comes last."""
 

@@ -91,7 +91,7 @@ def test_requirements() -> None:
     areas = {name.split("-")[1] for name in ATTACH}
 
     assert {"ATTACH", "STATE", "CONFIG"} == areas
-    assert {"ACT", "SG", "REDIR", "XMIT"} == {name.split("-")[1] for name in PACKETS}
+    assert {"ACT", "HINT", "SG", "REDIR", "XMIT"} == {name.split("-")[1] for name in PACKETS}
 
 
 def test_claims(runs: Runs, host: Namespace, state: Path) -> None:

@@ -27,9 +27,10 @@ from xdpconform.observed import (
     Offload,
     Refusal,
 )
+from xdpconform.observed_hints import KINDS, TAGGED, Hints, Spread, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
@@ -193,6 +194,28 @@ def _cells(word: str) -> Callable[[object], object]:
     return _of(Matrix, spoil)
 
 
+def _told(
+    change: Callable[[Told, int], Told], kinds: Sequence[str] = KINDS
+) -> Callable[[object], object]:
+    """Something else is told of frames of some kinds, by the clock's time when they were sent."""
+
+    def spoil(seen: Hints) -> Hints:
+        now = seen.clocks[0].before if seen.clocks else 0
+        told = (change(one, now) if one.sent.kind in kinds else one for one in seen.told)
+        return seen._replace(told=tuple(told))
+
+    return _of(Hints, spoil)
+
+
+def _tag(one: Told, code: int, **fields: int) -> Told:
+    return one._replace(returned=(*one.returned[:2], code), **fields)
+
+
+def _spread(seen: Hints) -> Hints:
+    """A key, and a table that leads to a queue that there is not."""
+    return seen._replace(spread=Spread("toeplitz", bytes(range(52)), (9,)))
+
+
 SET = Config(
     (Rule(5, 1, 3, None, b"\xaa" * 144),),
     Rss(4, None, 1, (0, 1, 2, 3), b"\x6d\x5a", 0),
@@ -272,6 +295,38 @@ BREAKS = [
     Break("a frame that a program cut is lost", _cells(LOST)),
     Break("a frame that a program cut is altered", _cells(ALTERED)),
     Break("cutting a frame is refused", _cells(REFUSED)),
+    # Metadata of received frames.
+    Break(
+        "a time stamp is one of long ago",
+        _told(lambda one, now: one._replace(timestamp=now - 10**15 + one.sent.number)),
+    ),
+    Break(
+        "time stamps go backwards",
+        _told(lambda one, now: one._replace(timestamp=now - one.sent.number)),
+    ),
+    Break(
+        "every second time stamp is 0",
+        _told(lambda one, now: one._replace(timestamp=now * (one.sent.number % 2))),
+    ),
+    Break(
+        "frames of one flow have several hashes",
+        _told(lambda one, _now: one._replace(hash=one.sent.number + 1)),
+    ),
+    Break("every flow has the same hash", _told(lambda one, _now: one._replace(hash=7))),
+    Break("hashes are not by the NIC's key, nor queues by its table", _of(Hints, _spread)),
+    Break(
+        "the hash's type says IPv4 and IPv6 at once",
+        _told(lambda one, _now: one._replace(rss_type=3)),
+    ),
+    Break("a tag is told that no frame had", _told(lambda one, _now: _tag(one, 0, vlan_tci=1))),
+    Break(
+        "a tag is taken out of frames and not told",
+        _told(lambda one, _now: one._replace(h_proto=0x88B5), tuple(TAGGED)),
+    ),
+    Break(
+        "no program can be loaded that asks for metadata",
+        _of(Hints, lambda seen: Hints(seen.claims, load=UNSUPPORTED)),
+    ),
     # What is told of claims.
     Break("claims change and nobody is told", _changing(lambda _seen: ())),
     Break(

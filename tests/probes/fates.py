@@ -19,11 +19,6 @@ AF_XDP = (
     "the kernel looks at it where an AF_XDP socket is bound with XDP_ZEROCOPY (xp_assign_dev,"
     " net/xdp/xsk_buff_pool.c), and at nothing else: these levels bind none"
 )
-RX_METADATA = (
-    "load and attach go well with it and without (bpf_dev_bound_resolve_kfunc,"
-    " kernel/bpf/offload.c); only what the kfunc returns for a frame tells, and these levels call"
-    " none"
-)
 TX_METADATA = (
     "nothing asks for it at bind or send (xsk_tx_metadata_request, include/net/xdp_sock.h): only a"
     " frame that an AF_XDP socket sends in zero copy tells, and these levels send none"
@@ -31,9 +26,6 @@ TX_METADATA = (
 REASONS = {
     "xsk-zerocopy": AF_XDP,
     "xdp-zc-max-segs": AF_XDP,
-    "timestamp": RX_METADATA,
-    "hash": RX_METADATA,
-    "vlan-tag": RX_METADATA,
     "tx-timestamp": TX_METADATA,
     "tx-checksum": TX_METADATA,
     "tx-launch-time-fifo": TX_METADATA,

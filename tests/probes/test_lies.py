@@ -79,12 +79,18 @@ EXPECTED = {
     ("veth", "+ndo-xmit +ndo-xmit-sg"): "XMIT-01[*-plain] 02[*-plain]",
     ("veth", "-ndo-xmit-sg"): "XMIT-02[*-gro *-program]",
     ("veth", "+hw-offload"): "ATTACH-06",
+    ("veth", "-timestamp"): "HINT-01[timestamp] 02",
+    ("veth", "-hash"): "HINT-01[hash] 03 04 05",
+    ("veth", "-vlan-tag"): "HINT-01[vlan-tag] 06",
     ("tap", "-basic"): "ACT-01 02 03 04 05 06 07 08, ATTACH-01, REDIR-01 02 03 04",
     ("tap", "-redirect"): "REDIR-01 02 03 04",
     ("tap", "-ndo-xmit"): "XMIT-01",
     ("tap", "+ndo-xmit-sg"): "XMIT-02",
     ("tap", "+ndo-xmit +ndo-xmit-sg"): "XMIT-02",
     ("tap", "+hw-offload"): "ATTACH-06",
+    ("tap", "+timestamp"): "HINT-01[timestamp] 02",
+    ("tap", "+hash"): "HINT-01[hash] 03 04 05",
+    ("tap", "+vlan-tag"): "HINT-01[vlan-tag] 06",
 }
 
 

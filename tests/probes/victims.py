@@ -24,7 +24,17 @@ import msgspec
 from xdpconform.errors import SourceError
 from xdpconform.netconfig import Remote
 from xdpconform.observed import ACTIONS
-from xdpconform.probes import actions, adjust, attach, buffers, cost, offload, redirect, trial
+from xdpconform.probes import (
+    actions,
+    adjust,
+    attach,
+    buffers,
+    cost,
+    hints,
+    offload,
+    redirect,
+    trial,
+)
 from xdpconform.probes.bpf import Btf
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Namespace, Testbed
@@ -93,6 +103,7 @@ PROBES: Final[dict[str, Callable[[Testbed], object]]] = {
         for moment in redirect.MOMENTS
     },
     "length": buffers.length,
+    "hints": hints.hints,
 }
 """What a run may try, by name."""
 
@@ -238,6 +249,7 @@ def adopted() -> int:
 def main() -> None:
     """Serve orders until there are no more."""
     trial.PATIENCE = 0.1  # type: ignore[misc]  # nobody here waits for what the frames did
+    hints.PATIENCE = 0.1  # type: ignore[misc]
     buffers.MOST = 4096  # type: ignore[misc]  # a shorter search has the same steps
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
