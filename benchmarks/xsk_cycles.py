@@ -30,6 +30,8 @@ WAIT = 2.0
 RING = 64
 WARMUPS = 10
 """Cycles before anything is counted: what is made once is made by then."""
+ARENAS = 8
+"""Mappings by which it may grow: allocators make some for our figures."""
 GROWTH = 256
 """KiB by which the process may grow: allocators keep some."""
 
@@ -114,7 +116,10 @@ def _measure(rounds: int) -> Report:
         Bar("bursts not sent whole", lost.sent, 0, ""),
         Bar("completions lost", lost.completions, 0, ""),
         Bar("chunks lost", lost.chunks, 0, ""),
-        *(Bar(f"{what} left", count, 0, "") for what, count in left.items()),
+        *(
+            Bar(f"{what} left", count, ARENAS if what == "mappings" else 0, "")
+            for what, count in left.items()
+        ),
         Bar("memory grown", grown, GROWTH, "KiB"),
         Bar("longest wait for the queue", max(lost.busy), 1000, "ms"),
     ]

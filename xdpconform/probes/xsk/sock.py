@@ -14,6 +14,7 @@ import mmap
 import socket
 import time
 from enum import Enum
+from functools import cache
 from struct import pack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -70,10 +71,15 @@ class BusyPoll(NamedTuple):
     """SO_BUSY_POLL_BUDGET: frames at a time"""
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    """Once: each keeps some memory for ever."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _bind(fd: int, address: bytes) -> int:
     """bind(2); gives the errno."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return ctypes.get_errno() if libc.bind(fd, address, len(address)) else 0
+    return ctypes.get_errno() if _libc().bind(fd, address, len(address)) else 0
 
 
 class Opened(Handle):
