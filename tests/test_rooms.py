@@ -20,7 +20,12 @@ ROOMS = (
     ("xdpconform.netlink",),
     ("xdpconform.interfaces", "xdpconform.netconfig"),
     ("xdpconform.sources",),
-    ("xdpconform.nic", "xdpconform.observed", "xdpconform.observed_hints"),
+    (
+        "xdpconform.nic",
+        "xdpconform.observed",
+        "xdpconform.observed_hints",
+        "xdpconform.observed_xsk",
+    ),
     ("xdpconform.snapshot",),
     ("xdpconform.profiles",),
     ("xdpconform.judge",),
