@@ -259,7 +259,7 @@ def test_stamped(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
         yield
         said.append("off")
 
-    monkeypatch.setattr(hints, "_tsinfo", lambda _bed: STAMPS)
+    monkeypatch.setattr(hints, "tsinfo", lambda _bed: STAMPS)
     monkeypatch.setattr(bed.settings, "stamps", stamps)
     found = hints.hints(bed)
 
@@ -269,7 +269,7 @@ def test_stamped(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_stamped(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the kernel cannot set it and put it back, the command is told."""
-    monkeypatch.setattr(hints, "_tsinfo", lambda _bed: STAMPS)
+    monkeypatch.setattr(hints, "tsinfo", lambda _bed: STAMPS)
     found = hints.hints(bed).stamping
 
     assert (True, True, False, "hwtstamp_ctl -i veth0 -r 1") == (
@@ -286,7 +286,7 @@ def test_not_every_frame(
     bed: Testbed, filters: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A device that stamps only some frames is left as it is."""
-    monkeypatch.setattr(hints, "_tsinfo", lambda _bed: STAMPS._replace(rx_filters=filters))
+    monkeypatch.setattr(hints, "tsinfo", lambda _bed: STAMPS._replace(rx_filters=filters))
 
     assert Stamping(hardware=True) == hints.hints(bed).stamping
 
@@ -306,14 +306,14 @@ def test_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
         time, "clock_gettime_ns", lambda clock: 5 if clock == -621 else ordinary(clock)
     )
 
-    assert 5 == hints._clocks(3)["PHC"]
+    assert 5 == hints.read_clocks(3)["PHC"]
     assert [("/dev/ptp3", os.O_RDONLY | os.O_CLOEXEC), ("closed", 77)] == opened
 
 
 @pytest.mark.parametrize("phc", [None, 4095])
 def test_no_clock_of_its_own(phc: int | None) -> None:
     """A clock that is not there, or not to be read, is left out."""
-    assert set(hints.CLOCKS) == set(hints._clocks(phc))
+    assert set(hints.CLOCKS) == set(hints.read_clocks(phc))
 
 
 def test_clock_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +321,7 @@ def test_clock_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(os.listdir("/proc/self/fd"))
     ordinary = os.open
     monkeypatch.setattr(os, "open", lambda _path, flags: ordinary(os.devnull, flags))
-    found = hints._clocks(0)
+    found = hints.read_clocks(0)
     monkeypatch.undo()
 
     assert set(hints.CLOCKS) == set(found)
@@ -467,7 +467,7 @@ def test_undo_is_told(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
         yield
         raise SourceError("hwtstamp rx-filter of veth0 is all after it was put back")
 
-    monkeypatch.setattr(hints, "_tsinfo", lambda _bed: STAMPS)
+    monkeypatch.setattr(hints, "tsinfo", lambda _bed: STAMPS)
     monkeypatch.setattr(bed.settings, "stamps", stamps)
     with pytest.raises(SourceError, match=r"after it was put back$"):
         hints.hints(bed)

@@ -122,17 +122,17 @@ def _measure(
 ) -> tuple[tuple[Window, ...], tuple[Told, ...]]:
     wire = wire_of(bed)
     frames = [frame(one, (bed.far_mac, bed.nic.mac), run) for one in sent]
-    phc = _tsinfo(bed).phc_index
+    phc = tsinfo(bed).phc_index
     for _round in range(ROUNDS):
         results.clear()
-        before = _clocks(phc)
+        before = read_clocks(phc)
         wire.send(frames)
         deadline = time.monotonic() + PATIENCE
         while not (all_seen := all(_seen(results, one) for one in sent)):
             if time.monotonic() >= deadline:
                 break
             time.sleep(LOOK)
-        after = _clocks(phc)
+        after = read_clocks(phc)
         if all_seen:
             break
     windows = tuple(Window(name, before[name], after[name]) for name in before if name in after)
@@ -159,7 +159,7 @@ def _told(results: Array, sent: Sent) -> Told:
     )
 
 
-def _clocks(phc: int | None) -> dict[str, int]:
+def read_clocks(phc: int | None) -> dict[str, int]:
     """What each clock says, in nanoseconds; without the device's own, where that is not read."""
     found = {name: time.clock_gettime_ns(clock) for name, clock in CLOCKS.items()}
     if phc is not None:
@@ -212,7 +212,7 @@ def _features(
 
 def _stamping(bed: Testbed, now: Capabilities | None, stack: ExitStack) -> Stamping:
     """Have every frame stamped, where timestamp is claimed and the device can do that."""
-    found = _tsinfo(bed)
+    found = tsinfo(bed)
     hardware = "hardware-receive" in (found.timestamping or ())
     every = hardware and "all" in (found.rx_filters or ())
     claimed = now is not None and bool((now.rx_metadata or 0) & XdpRxMetadata.TIMESTAMP)
@@ -226,7 +226,8 @@ def _stamping(bed: Testbed, now: Capabilities | None, stack: ExitStack) -> Stamp
     return Stamping(hardware, every, on=True)
 
 
-def _tsinfo(bed: Testbed) -> ethtool.TimeStamping:
+def tsinfo(bed: Testbed) -> ethtool.TimeStamping:
+    """What the NIC can stamp, and which clock is its own; empty where it does not say."""
     found = _ask(bed, ethtool.tsinfo_get, ethtool.pull_tsinfo)
     return found or ethtool.TimeStamping()
 

@@ -161,12 +161,13 @@ class PacketWire(Wire):
         port: where.
         promiscuous: take frames for other addresses too; the kernel counts who wants that
             (IFLA_PROMISCUITY), and ends it with the socket.
+        ethertype: of the frames that are taken; of others than ours `receive` needs `every`.
 
     Raises:
         SourceError: the socket is refused, mostly for want of CAP_NET_RAW.
     """
 
-    def __init__(self, port: Port, *, promiscuous: bool = True) -> None:
+    def __init__(self, port: Port, *, promiscuous: bool = True, ethertype: int = ETHERTYPE) -> None:
         super().__init__(port.ifname)
         self._socket: socket.socket | None = None
 
@@ -183,7 +184,7 @@ class PacketWire(Wire):
             if promiscuous:  # struct packet_mreq
                 request = pack("=iHH8s", port.ifindex, PACKET_MR_PROMISC, 0, b"")
                 sock.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request)
-            sock.bind((port.ifname, ETHERTYPE))  # last: from here on frames come in
+            sock.bind((port.ifname, ethertype))  # last: from here on frames come in
         except OSError as error:
             self.close()
             hint = "; it needs root (CAP_NET_RAW)" if error.errno == errno.EPERM else ""
