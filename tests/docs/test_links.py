@@ -104,7 +104,7 @@ def known(word: str, words: list[str], config: pytest.Config) -> bool:
         ]
         return word.partition("=")[0] in names
     before = words[words.index(word) - 1]
-    valued = ("--iface", "--level", "--mock", "--peer", "--profile", "--testbed", "--variant")
+    valued = ("--iface", "--level", "--mock", "--peer", "--profile", "--testbed", "--variant", "-n")
     return before in valued or (ROOT / word).exists()
 
 
@@ -126,7 +126,7 @@ def test_readme_commands() -> None:
 
     assert {"certify", "test"} == set(found)
     assert found["certify"].endswith("pytest --iface eth0")
-    assert found["test"].endswith("pytest tests")
+    assert found["test"].endswith("pytest tests -n auto")
 
 
 def test_fragments() -> None:

@@ -131,13 +131,10 @@ class Lied(NamedTuple):
 
 RUNS = [
     Lied("veth", "-basic"),
-    Lied("veth", "-redirect"),
     Lied("veth", "-rx-sg"),
     Lied("veth", "+ndo-xmit"),
-    Lied("veth", "-ndo-xmit"),
     Lied("veth", "+hw-offload"),
     Lied("tap", "-ndo-xmit"),
-    Lied("tap", "+rx-sg"),
 ]
 
 

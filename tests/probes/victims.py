@@ -176,6 +176,8 @@ def child(order: Order, end: int) -> None:
     """The forked process: never returns."""
     status = 1
     try:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # nohup leaves them ignored
+            signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
         def tell(kind: str, text: str) -> None:

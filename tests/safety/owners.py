@@ -31,6 +31,9 @@ IFLA_MTU = 4
 
 PRELUDE = """
 import json, os, signal, sys
+for number in (signal.SIGTERM, signal.SIGHUP):  # nohup and shells leave them ignored
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.namespaces import Namespace
 from tests.safety.owners import mtu
 from xdpconform.probes.safety import Guardian
