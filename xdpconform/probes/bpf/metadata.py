@@ -27,7 +27,6 @@ from xdpconform.probes.bpf.insn import (
     R1,
     R2,
     R3,
-    R4,
     R6,
     R8,
     R10,
@@ -35,11 +34,11 @@ from xdpconform.probes.bpf.insn import (
 )
 from xdpconform.probes.bpf.programs import (
     BPF_FUNC_MAP_LOOKUP_ELEM,
-    BPF_FUNC_XDP_LOAD_BYTES,
     H_PROTO,
     RX_QUEUE_INDEX,
     XDP_DROP,
     finish,
+    load_bytes,
 )
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def metadata(results: Descriptor, kfuncs: Kfuncs, run: bytes, action: int = XDP_
             asm.BPF_ALU64_IMM(BPF_ADD, register, place)
         asm.BPF_CALL_KFUNC(kfunc)
         asm.BPF_STX_MEM(BPF_W, R8, R0, returned)
-    _load(asm, H_PROTO, _H_PROTO, 2)
+    load_bytes(asm, H_PROTO, _H_PROTO, 2)
     for size, source, target in (
         (BPF_DW, _TIMESTAMP, 8),
         (BPF_W, _HASH, 16),
@@ -214,7 +213,7 @@ def _marked(run: bytes) -> Assembler:
         return int.from_bytes(data, asm.byteorder)
 
     for at, otherwise in ((MARKER_AT, "tagged"), (MARKER_AT + VLAN_HLEN, "pass")):
-        _load(asm, at, _MARKER, MARKER.size)
+        load_bytes(asm, at, _MARKER, MARKER.size)
         asm.BPF_JMP_IMM(BPF_JNE, R0, 0, otherwise)
         asm.BPF_LDX_MEM(BPF_H, R1, R10, _MARKER)
         asm.BPF_JMP_IMM(BPF_JNE, R1, word(MAGIC[:2]), otherwise)
@@ -227,13 +226,3 @@ def _marked(run: bytes) -> Assembler:
             asm.label("tagged")
     asm.label("ours")
     return asm
-
-
-def _load(asm: Assembler, offset: int, target: int, size: int) -> None:
-    """Read bytes of the frame to the stack; R0 is 0 if there are so many."""
-    asm.BPF_MOV64_REG(R1, R6)
-    asm.BPF_MOV64_IMM(R2, offset)
-    asm.BPF_MOV64_REG(R3, R10)
-    asm.BPF_ALU64_IMM(BPF_ADD, R3, target)
-    asm.BPF_MOV64_IMM(R4, size)
-    asm.BPF_EMIT_CALL(BPF_FUNC_XDP_LOAD_BYTES)

@@ -366,14 +366,19 @@ def _adjust(asm: Assembler, helper: int, delta: int, counts: Descriptor) -> None
     asm.label("adjusted")
 
 
-def _load(asm: Assembler, offset: int, target: int, size: int) -> None:
-    """Read bytes of the frame to the stack; a shorter frame passes."""
+def load_bytes(asm: Assembler, offset: int, target: int, size: int) -> None:
+    """Read bytes of the frame to the stack; R0 is 0 if there are so many."""
     asm.BPF_MOV64_REG(R1, R6)
     asm.BPF_MOV64_IMM(R2, offset)
     asm.BPF_MOV64_REG(R3, R10)
     asm.BPF_ALU64_IMM(BPF_ADD, R3, target)
     asm.BPF_MOV64_IMM(R4, size)
     asm.BPF_EMIT_CALL(BPF_FUNC_XDP_LOAD_BYTES)
+
+
+def _load(asm: Assembler, offset: int, target: int, size: int) -> None:
+    """The same; a shorter frame passes."""
+    load_bytes(asm, offset, target, size)
     asm.BPF_JMP_IMM(BPF_JNE, R0, 0, "pass")
 
 
