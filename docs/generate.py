@@ -46,6 +46,8 @@ SUITES = {
     "test_buffers": "Several buffers",
     "test_redirect": "Redirect",
     "test_hints": "Metadata of frames",
+    "test_zero_copy_bind": "Zero copy on the NIC",
+    "test_tx_hints": "Metadata of sent frames",
 }
 """Headings by file, in the order of the document; a file that is not named comes last."""
 
