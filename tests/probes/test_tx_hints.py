@@ -16,13 +16,14 @@ from xdpconform.errors import Blocked
 from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Refusal
 from xdpconform.observed_xsk import COPIED, UNCOPIED, Invalid, Sums, TxHints
+from xdpconform.probes import tx_hints as probe
 from xdpconform.probes import tx_socket
 from xdpconform.probes.kinds import checksum, frame, plan
 from xdpconform.probes.kit import claims
 from xdpconform.probes.tx_hints import FLOWS, FRAMES, SUMMED, tx_hints, unsummed
 from xdpconform.probes.tx_socket import opened, zero_copy_lacking
 from xdpconform.probes.tx_wedge import BEYOND, UNKNOWN, wedge
-from xdpconform.probes.xsk import XskError
+from xdpconform.probes.xsk import XskError, XskMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +95,40 @@ def test_copy_launches(seen: TxHints) -> None:
         len(launches.arrivals),
     )
     assert FRAMES == len(launches.stamps)
+
+
+def test_as_if_zero_copy(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a bind is granted everything is asked; checksums that nobody fills in are seen to be.
+
+    Here that is copy mode without the kernel's own checksums: a veth hands them on as they are
+    (NETIF_F_HW_CSUM), for a tap the stack fills them in.
+    """
+    monkeypatch.setitem(tx_socket.MODES, UNCOPIED, XskMode.COPY)
+    zero = tx_hints(bed).zero
+    expected = Sums(FLOWS, 0, FLOWS) if bed.kind == "veth" else Sums(FLOWS, FLOWS)
+
+    assert (UNCOPIED, None, False, FRAMES) == (zero.mode, zero.refused, zero.zerocopy, zero.plain)
+    assert dict.fromkeys(SUMMED, expected) == zero.sums
+    assert zero.stamps is not None
+    assert FRAMES == zero.stamps.arrived
+
+
+def test_without_asking(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A completion that nobody writes to is seen to be as it was."""
+    monkeypatch.setattr(probe, "XDP_TXMD_FLAGS_TIMESTAMP", 0)
+    stamps = tx_hints(bed).copy.stamps
+    assert stamps is not None
+
+    assert (None,) * FRAMES == stamps.values
+
+
+def test_stuck(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a request is refused, it and all after it are said to have been."""
+    monkeypatch.setattr(probe, "XDP_TXMD_FLAGS_CHECKSUM", 1 << 20)
+    found = tx_hints(bed).copy
+
+    assert {"checksum": "EINVAL", "launch-time": "EINVAL"} == found.problems
+    assert (FRAMES, {}, None) == (found.plain, found.sums, found.launches)
 
 
 def test_wedge(bed: Testbed) -> None:
