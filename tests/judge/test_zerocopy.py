@@ -182,7 +182,8 @@ CARRIED = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and queue 0: 100 frames sent, 99 came, 99 completed; in copy mode"
+            "xsk-zerocopy is claimed, and"
+            " queue 0: 100 frames sent, 99 came, 99 completed; in copy mode"
             " every frame comes"
         ),
     ),
@@ -227,7 +228,8 @@ CARRIED = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and queue 0: 100 frames sent, 100 came, no room to send for 1 s;"
+            "xsk-zerocopy is claimed, and"
+            " queue 0: 100 frames sent, 100 came, no room to send for 1 s;"
             " in copy mode every frame comes"
         ),
     ),
@@ -334,7 +336,8 @@ NEIGHBOURS = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and beside received: 100 frames sent, 99 came, 99 completed; in"
+            "xsk-zerocopy is claimed, and"
+            " beside received: 100 frames sent, 99 came, 99 completed; in"
             " copy mode every frame comes"
         ),
     ),
@@ -343,7 +346,8 @@ NEIGHBOURS = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and second sent: 100 frames sent, 99 came, 99 completed; in copy"
+            "xsk-zerocopy is claimed, and"
+            " second sent: 100 frames sent, 99 came, 99 completed; in copy"
             " mode every frame comes"
         ),
     ),
@@ -477,7 +481,8 @@ SEGMENTS_SENT = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and 3 segments: 10 frames sent, 9 came; in copy mode every frame"
+            "xsk-zerocopy is claimed, and"
+            " 3 segments: 10 frames sent, 9 came; in copy mode every frame"
             " comes"
         ),
     ),
@@ -539,7 +544,8 @@ SEGMENTS_RECEIVED = {
         FAIL,
         OVER,
         (
-            "xsk-zerocopy is claimed, and MTU 4198: 10 frames sent, 9 came; in copy mode every frame"
+            "xsk-zerocopy is claimed, and"
+            " MTU 4198: 10 frames sent, 9 came; in copy mode every frame"
             " comes"
         ),
     ),
