@@ -13,9 +13,11 @@ import pytest
 
 from tests.probes.beds import made
 from xdpconform.errors import Blocked
+from xdpconform.judge.finding import Kind, Outcome
+from xdpconform.judge.tx_hints import FLAGS, kept
 from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Refusal
-from xdpconform.observed_xsk import COPIED, UNCOPIED, Invalid, Sums, TxHints
+from xdpconform.observed_xsk import COPIED, TX_HINTS, UNCOPIED, Invalid, Sums, TxHints
 from xdpconform.probes import tx_hints as probe
 from xdpconform.probes import tx_socket
 from xdpconform.probes.kinds import checksum, frame, plan
@@ -129,6 +131,21 @@ def test_stuck(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert {"checksum": "EINVAL", "launch-time": "EINVAL"} == found.problems
     assert (FRAMES, {}, None) == (found.plain, found.sums, found.launches)
+
+
+@pytest.mark.parametrize("hint", TX_HINTS)
+def test_lies(seen: TxHints, hint: str) -> None:
+    """The honest NIC claims nothing; a claim is contradicted with zero copy, else it is blocked."""
+    assert seen.claims is not None
+    lying = seen.claims._replace(xsk=FLAGS[hint])
+    full = lying._replace(features=(lying.features or XdpAct(0)) | XdpAct.XSK_ZEROCOPY)
+    found = [kept(seen._replace(claims=one), hint) for one in (seen.claims, lying, full)]
+
+    assert [
+        (Outcome.NOT_CLAIMED, None),
+        (Outcome.BLOCKED, None),
+        (Outcome.FAIL, Kind.OVER_CLAIM),
+    ] == [(one.outcome, one.kind) for one in found]
 
 
 def test_wedge(bed: Testbed) -> None:
