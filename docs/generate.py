@@ -46,6 +46,7 @@ SUITES = {
     "test_buffers": "Several buffers",
     "test_redirect": "Redirect",
     "test_hints": "Metadata of frames",
+    "test_sockets": "AF_XDP sockets",
     "test_zero_copy_bind": "Zero copy on the NIC",
     "test_tx_hints": "Metadata of sent frames",
 }

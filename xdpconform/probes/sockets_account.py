@@ -29,7 +29,8 @@ STOP: Final = 5
 """How many of a burst of 9 are shown at first."""
 
 
-def _write(stand: Stand, socket: XskSocket, count: int) -> tuple[list[bytes], list[Descriptor]]:
+def write(stand: Stand, socket: XskSocket, count: int) -> tuple[list[bytes], list[Descriptor]]:
+    """Frames in chunks of a socket, each with its descriptor, which nobody has been shown."""
     frames = stand.out.make(count, SIZE)
     chunks = socket.umem.take(count)
     for chunk, frame in zip(chunks, frames, strict=True):
@@ -37,7 +38,7 @@ def _write(stand: Stand, socket: XskSocket, count: int) -> tuple[list[bytes], li
     return frames, [Descriptor(chunk, SIZE) for chunk in chunks]
 
 
-def _account(stand: Stand, socket: XskSocket, frames: list[bytes], sent: list[Descriptor]) -> Trial:
+def account(stand: Stand, socket: XskSocket, frames: list[bytes], sent: list[Descriptor]) -> Trial:
     """What comes back of descriptors that the kernel was shown, and what arrives."""
     count = len(sent)
     socket.flush()
@@ -59,9 +60,9 @@ def bursts(stand: Stand, queue: int) -> Trial:
     def parts(socket: XskSocket) -> Iterator[tuple[str, Trial]]:
         for number in range(ROUNDS):
             for count in BURSTS:
-                frames, descriptors = _write(stand, socket, count)
+                frames, descriptors = write(stand, socket, count)
                 put(socket, descriptors)
-                yield f"{count} in round {number}", _account(stand, socket, frames, descriptors)
+                yield f"{count} in round {number}", account(stand, socket, frames, descriptors)
         late = len(socket.completions(1, GRACE))
         yield "in the end", Trial("", queue, {"back again": 0}, {"back again": late})
 
@@ -74,13 +75,13 @@ def stopped(stand: Stand, queue: int) -> Trial:
     """A burst of which some are shown at first: exactly those come back, and then the others."""
     with stand.open(queue, receives=False, prime=False) as socket:
         stand.wire.drain()
-        frames, descriptors = _write(stand, socket, BURSTS[-1])
+        frames, descriptors = write(stand, socket, BURSTS[-1])
         put(socket, descriptors, STOP)
-        first = _account(stand, socket, frames[:STOP], descriptors[:STOP])
+        first = account(stand, socket, frames[:STOP], descriptors[:STOP])
         early = len(socket.completions(1, GRACE))
         assert socket.tx is not None  # noqa: S101 - it has a size
         socket.tx.submit()
-        rest = _account(stand, socket, frames[STOP:], descriptors[STOP:])
+        rest = account(stand, socket, frames[STOP:], descriptors[STOP:])
         return joined(
             "completions of a burst that stops",
             ("first", first),
@@ -93,15 +94,15 @@ def closed(stand: Stand, queue: int) -> Trial:
     """A socket closed in mid-burst leaves nothing behind for the next one on its umem."""
     with Umem(CHUNKS) as umem:
         with stand.open(queue, receives=False, prime=False, umem=umem) as socket:
-            _frames, descriptors = _write(stand, socket, RING)
+            _frames, descriptors = write(stand, socket, RING)
             put(socket, descriptors)
             socket.kick_tx()
         with stand.open(queue, receives=False, prime=False, umem=umem) as socket:
             stale = len(socket.completions(1, GRACE))
             stand.wire.drain()
-            frames, descriptors = _write(stand, socket, BURSTS[-1])
+            frames, descriptors = write(stand, socket, BURSTS[-1])
             put(socket, descriptors)
-            after = _account(stand, socket, frames, descriptors)
+            after = account(stand, socket, frames, descriptors)
     return joined(
         "completions after a close in mid-burst",
         ("left of the first", Trial("", queue, {"back": 0}, {"back": stale})),
