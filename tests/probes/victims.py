@@ -33,7 +33,10 @@ from xdpconform.probes import (
     hints,
     offload,
     redirect,
+    segments,
     trial,
+    xskbind,
+    zerocopy,
 )
 from xdpconform.probes.bpf import Btf
 from xdpconform.probes.safety import Guardian
@@ -104,6 +107,11 @@ PROBES: Final[dict[str, Callable[[Testbed], object]]] = {
     },
     "length": buffers.length,
     "hints": hints.hints,
+    "each_queue": zerocopy.each_queue,
+    "neighbours": zerocopy.neighbours,
+    "segments": segments.segments,
+    "refusals": xskbind.refusals,
+    "released": xskbind.released,
 }
 """What a run may try, by name."""
 
