@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from tests.probes import broken_xsk
 from xdpconform.judge.config import Config, VlanFilter
 from xdpconform.netlink.ethtool import Channels, Rings, Rss
 from xdpconform.netlink.ethtool_config import Coalesce
@@ -207,8 +208,8 @@ def _told(
     return _of(Hints, spoil)
 
 
-def _tag(one: Told, code: int, **fields: int) -> Told:
-    return one._replace(returned=(*one.returned[:2], code), **fields)
+def _tag(one: Told, code: int, vlan_tci: int) -> Told:
+    return one._replace(returned=(*one.returned[:2], code), vlan_tci=vlan_tci)
 
 
 def _spread(seen: Hints) -> Hints:
@@ -352,4 +353,6 @@ BREAKS = [
         "a program for the device itself is taken",
         _of(Offload, lambda seen: seen._replace(load=None, attach=None)),
     ),
+    # AF_XDP sockets.
+    *(Break(name, spoil) for name, spoil in broken_xsk.BREAKS),
 ]

@@ -159,5 +159,6 @@ def wrongs(found: Matrix) -> list[str]:
             wrong.append(f"{name}: no program and no frame finds it, and no reason is known")
     spoken = {row for one in found.fates for row in one.behaviour + one.profile}
     spoken |= {row for damage in found.damages for row in damage.rows}
+    spoken |= {row for rows in found.honest.values() for row in rows}
     never = tuple(sorted({check.row for check in CHECKS} - spoken))
     return [*wrong, f"nothing makes these fail: {words(never)}"] if never else wrong

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.probes.lying import Liar, Lie
-from xdpconform.errors import Blocked
+from xdpconform.errors import Blocked, Unclaimed
 from xdpconform.interfaces import select
 from xdpconform.judge import Finding, Level, Outcome
 from xdpconform.lab import Subject, survey, waived
@@ -186,6 +186,8 @@ def _run(check: Check, given: Mapping[str, object]) -> Finding:
     words = {"certify": found.append, **given, **check.params}
     try:
         check.run(**{name: words[name] for name in names})
+    except Unclaimed as error:
+        return Finding(Outcome.NOT_CLAIMED, reason=str(error))
     except Blocked as error:
         return Finding(Outcome.BLOCKED, reason=str(error))
     (finding,) = found
