@@ -152,7 +152,7 @@ def metadata(stand: Stand, queue: int, *, jumbo: bool = False) -> Trial:
     count, size = (JUMBOS, JUMBO) if jumbo else (FRAMES, SIZE)
     with stand.program(metadata=True), stand.open(queue, use_sg=jumbo) as socket:
         frames = stand.frames.make(count, size)
-        frames = _granted(stand, queue, frames, "bpf_xdp_adjust_meta")
+        frames = _granted(stand, socket, frames, "bpf_xdp_adjust_meta")
         came = _raw(socket, len(frames), META_SIZE)
         seen = tally(stand.frames, frames, [frame for frame, _at, _meta in came])
         seen["with metadata"] = sum(_is_meta(meta) for _frame, _at, meta in came)
@@ -173,24 +173,31 @@ def tail(stand: Stand, queue: int, name: str, by: int, *, jumbo: bool = False) -
     count, size = (JUMBOS, JUMBO) if jumbo else (FRAMES, SIZE)
     with stand.program(tail=by), stand.open(queue, use_sg=jumbo) as socket:
         frames = stand.frames.make(count, size)
-        frames = _granted(stand, queue, frames, "bpf_xdp_adjust_tail")
+        frames = _granted(stand, socket, frames, "bpf_xdp_adjust_tail")
         expected = [frame[:by] if by < 0 else frame + bytes(by) for frame in frames]
         came = socket.receive(len(frames), PATIENCE) + socket.receive(1, 0)
         seen = tally(stand.frames, expected, came) | {"refused": count - len(frames)}
         return Trial(name, queue, every(len(frames)), seen)
 
 
-def _granted(stand: Stand, queue: int, frames: list[bytes], helper: str) -> list[bytes]:
+def _granted(stand: Stand, socket: XskSocket, frames: list[bytes], helper: str) -> list[bytes]:
     """Send them; gives those that the helper changed, since the others passed to the host.
 
     Raises:
         Skipped: it was refused on each.
     """
+    rx, count = socket.rx, len(frames)
+    assert rx is not None  # noqa: S101 - it has a size
+    pieces = -(-len(frames[0]) // (socket.umem.chunk - XDP_PACKET_HEADROOM))
     stand.bed.behind.drain()
-    before = stand.counts.total(queue)
-    stand.send(queue, frames)
-    stand.seen(queue, len(frames), before)
-    host = {*stand.bed.behind.receive(len(frames), GRACE)}
+    host: set[bytes] = set()
+
+    def all_there() -> bool:
+        host.update(stand.bed.behind.receive(count, 0))
+        return len(host) + rx.peek(count * pieces) // pieces >= count
+
+    stand.send(socket.queue, frames)
+    until(all_there)
     granted = [frame for frame in frames if frame not in host]
     if not granted:
         raise Skipped(f"{helper} is refused")
