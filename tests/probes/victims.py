@@ -24,6 +24,7 @@ import msgspec
 from xdpconform.errors import SourceError
 from xdpconform.netconfig import Remote
 from xdpconform.observed import ACTIONS
+from xdpconform.observed_xsk import COPIED, UNCOPIED
 from xdpconform.probes import (
     actions,
     adjust,
@@ -31,10 +32,13 @@ from xdpconform.probes import (
     buffers,
     cost,
     hints,
+    neighbours,
     offload,
     redirect,
     segments,
     trial,
+    tx_hints,
+    tx_wedge,
     xskbind,
     zerocopy,
 )
@@ -108,10 +112,13 @@ PROBES: Final[dict[str, Callable[[Testbed], object]]] = {
     "length": buffers.length,
     "hints": hints.hints,
     "each_queue": zerocopy.each_queue,
-    "neighbours": zerocopy.neighbours,
+    "neighbours": neighbours.neighbours,
     "segments": segments.segments,
     "refusals": xskbind.refusals,
     "released": xskbind.released,
+    "tx_hints": tx_hints.tx_hints,
+    "wedge-copy": lambda bed: tx_wedge.wedge(bed, COPIED),
+    "wedge-zero-copy": lambda bed: tx_wedge.wedge(bed, UNCOPIED),
 }
 """What a run may try, by name."""
 
