@@ -13,9 +13,10 @@ from xdpconform.judge import zerocopy
 from xdpconform.observed_xsk import BINDS, TRIPS
 from xdpconform.plugin import Certify
 from xdpconform.probes.bench import Bench
+from xdpconform.probes.neighbours import neighbours
 from xdpconform.probes.segments import segments
 from xdpconform.probes.xskbind import refusals, released
-from xdpconform.probes.zerocopy import each_queue, neighbours
+from xdpconform.probes.zerocopy import each_queue
 
 
 @pytest.mark.requirement("XDP-BIND-01", level="packets")

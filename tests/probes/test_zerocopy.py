@@ -20,8 +20,8 @@ from xdpconform.judge import Kind, Outcome
 from xdpconform.netlink.netdev import DevAttr
 from xdpconform.observed import Refusal
 from xdpconform.observed_xsk import AUTOMATIC, BINDS, COPY, TRIPS, ZERO_COPY, Bound
+from xdpconform.probes import neighbours, xskbind, zerocopy
 from xdpconform.probes import segments as parts
-from xdpconform.probes import xskbind, zerocopy
 from xdpconform.probes.bench import Bench
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Testbed
@@ -173,7 +173,7 @@ def test_each_queue_of_two(two: Testbed) -> None:
 @pytest.mark.usefixtures("_pretending")
 def test_neighbours(two: Testbed) -> None:
     """The first socket is tried before, beside and after the second."""
-    seen = zerocopy.neighbours(two)
+    seen = neighbours.neighbours(two)
 
     assert 2 == seen.queues
     assert seen.second is not None
@@ -184,7 +184,7 @@ def test_neighbours(two: Testbed) -> None:
 
 def test_neighbours_refused(two: Testbed) -> None:
     """Where the first is refused there is no second."""
-    seen = zerocopy.neighbours(two)
+    seen = neighbours.neighbours(two)
 
     assert (Bound(0, ZERO_COPY, UNSUPPORTED), None) == (seen.first, seen.second)
 
@@ -224,3 +224,15 @@ def test_a_queue_that_stays_busy(two: Testbed, monkeypatch: pytest.MonkeyPatch) 
 
     forever = {ZERO_COPY: None, COPY: None}
     assert (forever, forever, None) == (seen.closed_ms, seen.killed_ms, seen.refused)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("17\n", 1408), ("1\n", 1408), ("45\n", 1024), ("none", 1408)]
+)
+def test_room(tmp_path: Path, text: str, expected: int) -> None:
+    """What a chunk has room for depends on how many fragments the kernel is built for."""
+    path = tmp_path / "max_skb_frags"
+    path.write_text(text, encoding="ascii")
+
+    assert expected == parts.room(str(path))
+    assert 1408 == parts.room(str(tmp_path / "absent"))

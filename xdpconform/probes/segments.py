@@ -37,16 +37,27 @@ if TYPE_CHECKING:
 FRAMES: Final = 10
 CHUNK: Final = 2048
 """The smallest there is, so that an MTU needs as many as can be."""
-ROOM: Final = 1408
-"""Bytes of a frame that surely fit such a chunk: less XDP_PACKET_HEADROOM (256) and struct
-skb_shared_info (320), in units of 128."""
+FRAGS: Final = "/proc/sys/net/core/max_skb_frags"
+LEAST_FRAGS: Final = 17
+"""MAX_SKB_FRAGS, unless the kernel is built with more (CONFIG_MAX_SKB_FRAGS, since 6.4)."""
 MOST_ROOM: Final = 1792
-"""The same where the kernel does not count struct skb_shared_info."""
+"""Bytes of a frame that fit at most: less XDP_PACKET_HEADROOM (256), in units of 128."""
 ETH_PAD_LEN: Final = 26
 """What xp_assign_dev adds to the MTU: ETH_HLEN + 2 * VLAN_HLEN + ETH_FCS_LEN."""
 TX_RING: Final = RINGS.tx
 ANY: Final = 2
 """Segments that are tried where nothing is claimed."""
+
+
+def room(path: str = FRAGS) -> int:
+    """Bytes of a frame that surely fit a chunk: less struct skb_shared_info too (320, or more)."""
+    try:
+        with open(path, encoding="ascii") as file:
+            frags = max(int(file.read()), LEAST_FRAGS)
+    except (OSError, ValueError):
+        frags = LEAST_FRAGS
+    shared = -(-(48 + 16 * frags) // 64) * 64  # SKB_DATA_ALIGN
+    return (CHUNK - 256 - shared) // 128 * 128
 
 
 def segments(bed: Testbed) -> Segments:
@@ -111,7 +122,7 @@ def _large(bed: Testbed, seen: Segments) -> Segments:
     limit = bed.nic.state().max_mtu or JUMBO_MTU
     if bed.peer is not None:
         limit = min(limit, bed.peer.state().max_mtu or JUMBO_MTU)
-    mtu = min(limit, seen.most * ROOM - ETH_PAD_LEN)
+    mtu = min(limit, seen.most * room() - ETH_PAD_LEN)
     try:
         with mtu_of(bed, mtu):
             received, buffers = _receive(bed, ZERO_COPY, mtu)
