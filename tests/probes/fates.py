@@ -15,17 +15,11 @@ from xdpconform.lab import judge
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-AF_XDP = (
-    "the kernel looks at it where an AF_XDP socket is bound with XDP_ZEROCOPY (xp_assign_dev,"
-    " net/xdp/xsk_buff_pool.c), and at nothing else: these levels bind none"
-)
 TX_METADATA = (
     "nothing asks for it at bind or send (xsk_tx_metadata_request, include/net/xdp_sock.h): only a"
     " frame that an AF_XDP socket sends in zero copy tells, and these levels send none"
 )
 REASONS = {
-    "xsk-zerocopy": AF_XDP,
-    "xdp-zc-max-segs": AF_XDP,
     "tx-timestamp": TX_METADATA,
     "tx-checksum": TX_METADATA,
     "tx-launch-time-fifo": TX_METADATA,

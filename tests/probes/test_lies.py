@@ -67,6 +67,13 @@ def test_every_lie_is_found(matrix: Matrix) -> None:
     assert len({(one.kind, one.lie.name) for one in matrix.fates}) == len(matrix.fates)
 
 
+ZERO_COPY = (
+    "BIND-01 03 04 05 06 07 08, "
+    + " ".join(f"{'SOCK-' * (n == 1)}{n:02}[zero-copy]" for n in (1, *range(3, 12)))
+    + ", TXHINT-02[zero-copy]"
+)
+"""The lines that rest on zero copy."""
+SEGMENTS = ("no xdp-zc-max-segs", "xdp-zc-max-segs 0", "xdp-zc-max-segs 17")
 # kind, lie: what programs and frames alone say of it
 EXPECTED = {
     ("veth", "-basic"): (
@@ -91,6 +98,12 @@ EXPECTED = {
     ("tap", "+timestamp"): "HINT-01[timestamp] 02",
     ("tap", "+hash"): "HINT-01[hash] 03 04 05",
     ("tap", "+vlan-tag"): "HINT-01[vlan-tag] 06",
+    **{
+        (kind, lie): ZERO_COPY
+        for kind in ("veth", "tap")
+        for lie in ("+xsk-zerocopy", *(f"+xsk-zerocopy, {told}" for told in SEGMENTS))
+    },
+    **{(kind, "+xdp-zc-max-segs 1"): "BIND-06 07" for kind in ("veth", "tap")},
 }
 
 
