@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TX_METADATA = (
     "nothing asks for it at bind or send (xsk_tx_metadata_request, include/net/xdp_sock.h): only a"
-    " frame that an AF_XDP socket sends in zero copy tells, and these levels send none"
+    " frame that an AF_XDP socket sends in zero copy tells, and there is none without xsk-zerocopy"
 )
 REASONS = {
     "tx-timestamp": TX_METADATA,
