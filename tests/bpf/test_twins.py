@@ -36,6 +36,7 @@ from xdpconform.probes.bpf import (
 )
 from xdpconform.probes.bpf.metadata import MAGIC, MARKER, METADATA
 from xdpconform.probes.bpf.programs import MEASURE, Slot
+from xdpconform.probes.sockets_programs import to_sockets
 
 FRAMES = 1000
 SEED = 0x88B5
@@ -90,6 +91,20 @@ def _cases() -> Iterator[Case]:
         macros = {"DELTA": delta}
         yield Case("adjust_tail", lambda c, _r, _t, d=delta: programs.adjust_tail(d, c), macros)
     yield Case("measure", lambda c, r, _t: programs.measure(r, c), {"ACTION": 2})
+    # A device in place of the first socket, so that it shows which entry was meant.
+    for words in (
+        {},
+        {"drop_odd": 1},
+        {"by_number": 1},
+        {"metadata": 1},
+        {"tail": 9},
+        {"tail": -9},
+    ):
+        yield Case(
+            "to_sockets",
+            lambda c, _r, t, w=words: to_sockets(t, c, **w),
+            {word.upper(): int(value) for word, value in words.items()},
+        )
 
 
 CASES = list(_cases())
@@ -181,7 +196,7 @@ def test_all_have_twins() -> None:
     public = {x for x in made if not x.startswith("_")} - {"ours", "finish", "lookup", "load_bytes"}
     twins = {path.stem for path in TWINS.glob("*.c")}
 
-    assert public | {"metadata"} == twins
+    assert public | {"metadata", "to_sockets"} == twins
     assert {case.twin for case in CASES} | {"metadata"} == twins
 
 

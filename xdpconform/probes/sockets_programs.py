@@ -28,12 +28,12 @@ from xdpconform.probes.bpf.programs import (
     BPF_FUNC_MAP_LOOKUP_ELEM,
     BPF_FUNC_REDIRECT_MAP,
     BPF_FUNC_XDP_ADJUST_TAIL,
-    BPF_FUNC_XDP_LOAD_BYTES,
     DATA,
     RX_QUEUE_INDEX,
     XDP_DROP,
     XDP_PASS,
     finish,
+    load_bytes,
     ours,
 )
 
@@ -115,12 +115,7 @@ def _count(asm: Assembler, counts: Descriptor) -> None:
 
 def _odd(asm: Assembler) -> None:
     """R8 is 1 where the frame's number is odd, and 0 where it is even."""
-    asm.BPF_MOV64_REG(R1, R6)
-    asm.BPF_MOV64_IMM(R2, SEQUENCE)
-    asm.BPF_MOV64_REG(R3, R10)
-    asm.BPF_ALU64_IMM(BPF_ADD, R3, _BYTE)
-    asm.BPF_MOV64_IMM(R4, 1)
-    asm.BPF_EMIT_CALL(BPF_FUNC_XDP_LOAD_BYTES)
+    load_bytes(asm, SEQUENCE, _BYTE, 1)
     asm.BPF_JMP_IMM(BPF_JNE, R0, 0, "pass")
     asm.BPF_LDX_MEM(BPF_B, R8, R10, _BYTE)
     asm.BPF_ALU64_IMM(BPF_AND, R8, 1)
