@@ -58,10 +58,12 @@ def test_fields(snapshot: tuple[Subject, Subject]) -> None:
     assert ("xdpconform-results-1", "claims") == (found["schema"], found["level"])
     assert {
         "capabilities",
+        "environment",
         "id",
         "identity",
         "missing",
         "profile",
+        "recording",
         "results",
         "source",
         "verdict",

@@ -60,6 +60,31 @@ class Claims(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
     """Attributes that are not known, type to bytes in hex."""
 
 
+class Module(Struct, frozen=True, forbid_unknown_fields=True):
+    """The kernel's module of the driver, from ``/sys/module``."""
+
+    name: str
+    source: Literal["in-tree", "out-of-tree", "built-in", "unknown"]
+    version: str | None
+    """``MODULE_VERSION``; few drivers have one."""
+    srcversion: str | None
+    """The checksum of its sources."""
+
+
+class Environment(Struct, frozen=True, forbid_unknown_fields=True):
+    """What else the results may hang on; what is not known is null."""
+
+    build: str | None
+    """uname -v"""
+    machine: str | None
+    """uname -m"""
+    config: dict[str, str] | None
+    """Of the kernel's configuration what matters here: ``y``, ``m``, ``n`` or a value by name."""
+    module: Module | None
+    offloads: list[str] | None
+    """ethtool's features that are on, by name."""
+
+
 class ProfileName(Struct, frozen=True, forbid_unknown_fields=True):
     """Which profile was used."""
 
@@ -96,6 +121,10 @@ class NicResults(Struct, frozen=True, forbid_unknown_fields=True):
     missing: list[str]
     """Requirements that were not run."""
     results: list[Result]
+    environment: Environment | None = None
+    """None where nobody looked."""
+    recording: str | None = None
+    """The digest of the recording of what the NIC answered, as that file has it; null without."""
 
 
 class Results(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Attestation: statements about a certificate's files, and signatures over them."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The certificate: a page to hand over, and the folder it stands in."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Many certificates as one site: who supports what, on which kernel."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The same result in the formats of others."""
