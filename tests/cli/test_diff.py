@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from xdpconform.lab import judge, requirements, specification, take_stored
 from xdpconform.mock import Age, Channels, Claims, DrvInfo, MockKernel, MockNic, parse
 from xdpconform.outputs import results
-from xdpconform.outputs.diff import Side, compare, read, to_dict, to_text
+from xdpconform.outputs.diff import compare, to_dict, to_text
 from xdpconform.outputs.diff_change import CHANGED, Change
+from xdpconform.outputs.diff_sides import Side, read
 from xdpconform.outputs.record import record
 from xdpconform.probes.lifecycle import read_answer
 from xdpconform.profiles import Shelf
@@ -218,11 +219,13 @@ def test_json(run: Run, tmp_path: Path) -> None:
     same, nothing, _said = run("diff", "--json", old, old)
 
     assert (1, "") == (status, said)
-    about = {"nic": "eth0", "variant": None}
+    about = {"nic": "eth0", "variant": None, "part": "claims", "class": None, "why": None}
     assert {
         "kind": "nics",
         "a": {"path": str(old), "kind": "recording"},
         "b": {"path": str(new), "kind": "recording"},
+        "regressions": None,
+        "improvements": None,
         "changes": [
             {
                 **about,
@@ -269,10 +272,11 @@ def test_results(run: Run, tmp_path: Path) -> None:
         f"+++ results.json {new}",
         "eth0",
         f"  profile: virtio_net {digest} -> none",
-        "  verdict: CONFORMS -> FAILS",
-        "  XDP-FEAT-02[idle]: pass -> fail (over-claim)",
-        "+ XDP-NEW-01[row]: pass",
-        "- XDP-PROTO-10: pass",
+        "  verdict: CONFORMS -> FAILS [regression]",
+        "  XDP-FEAT-02[idle]: pass -> fail (over-claim) [regression]: so",
+        "+ XDP-NEW-01[row]: pass [improvement]",
+        "- XDP-PROTO-10: pass [regression]",
+        "3 regressions, 1 improvement, 1 other change",
     ] == out.splitlines()
 
 
@@ -309,7 +313,8 @@ def test_same_name(run: Run, tmp_path: Path) -> None:
     assert 1 == status
     assert [
         "eth0 (h2:eth0)",
-        "  verdict: CONFORMS -> INCOMPLETE",
+        "  verdict: CONFORMS -> INCOMPLETE [regression]",
+        "1 regression, 0 improvements, 0 other changes",
     ] == out.splitlines()[2:]
 
 
@@ -329,10 +334,14 @@ def test_states(run: Run, tmp_path: Path) -> None:
     alone.write_text(json.dumps(table))
 
     assert [
-        "+ xdp-features attached: ndo-xmit",
+        "+ xdp-features attached: ndo-xmit [improvement]",
         "+ unknown attribute attached: 9 = 00ff",
+        "0 regressions, 1 improvement, 1 other change",
     ] == run("diff", path, other)[1].splitlines()[3:]
-    assert ["  state: idle, attached -> attached"] == run("diff", path, alone)[1].splitlines()[3:]
+    assert [
+        "  state: idle, attached -> attached",
+        "0 regressions, 0 improvements, 1 other change",
+    ] == run("diff", path, alone)[1].splitlines()[3:]
 
 
 PROFILE = """\
@@ -507,15 +516,18 @@ def test_profile_json(run: Run, tmp_path: Path) -> None:
     one.write_text(PROFILE + TWO)
     other.write_text(PROFILE + CLAIM + TWO.replace("b it is", "so"))
 
+    about = {"nic": None, "part": "rules", "class": None, "why": None}
     found = json.loads(run("diff", one, other, "--json")[1])
 
     assert {
         "kind": "profiles",
         "a": {"path": str(one), "kind": "profile"},
         "b": {"path": str(other), "kind": "profile"},
+        "regressions": None,
+        "improvements": None,
         "changes": [
             {
-                "nic": None,
+                **about,
                 "variant": None,
                 "what": "xsk-zerocopy",
                 "change": "added",
@@ -523,7 +535,7 @@ def test_profile_json(run: Run, tmp_path: Path) -> None:
                 "new": "required",
             },
             {
-                "nic": None,
+                **about,
                 "variant": "b",
                 "what": "assume",
                 "change": "changed",
@@ -627,9 +639,6 @@ def test_unreadable(run: Run, tmp_path: Path) -> None:
         "",
         f"xdpconform: {tmp_path}/none: cannot be read: No such file or directory\n",
     ) == run("diff", good, tmp_path / "none")
-    assert (ERROR, "", f"xdpconform: {tmp_path}: cannot be read: Is a directory\n") == run(
-        "diff", tmp_path, good
-    )
     assert (ERROR, "", "xdpconform: a\\x00b: cannot be read: embedded null byte\n") == run(
         "diff", good, "a\0b"
     )
@@ -637,7 +646,7 @@ def test_unreadable(run: Run, tmp_path: Path) -> None:
 
 def test_too_large(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than any of ours is not taken in whole."""
-    monkeypatch.setattr("xdpconform.outputs.diff.SIZE_LIMIT", 1 << 20)
+    monkeypatch.setattr("xdpconform.outputs.diff_sides.SIZE_LIMIT", 1 << 20)
 
     assert (
         ERROR,
@@ -657,7 +666,7 @@ def test_no_pair(run: Run, tmp_path: Path) -> None:
         "",
         (
             f"xdpconform: {nic} is a recording and {profile} a profile: a profile is compared with"
-            " a profile, a recording or results.json with one of those\n"
+            " a profile, a recording, results.json or a certificate with one of those\n"
         ),
     ) == run("diff", nic, profile)
 
@@ -706,7 +715,7 @@ def test_hostile_text(run: Run, tmp_path: Path) -> None:
 
     assert out.replace("\n", "").isprintable()
     assert alone.replace("\n", "").isprintable()
-    assert f"+ xdp-features: {ESCAPED}" in out.splitlines()
+    assert f"+ xdp-features: {ESCAPED} [improvement]" in out.splitlines()
     assert f"- NIC: eth0{ESCAPED}" in alone.splitlines()
 
 

@@ -47,12 +47,12 @@ def changes(old: Profile, new: Profile) -> Iterator[Change]:
     yield from _waivers(old.waiver, new.waiver)
     before = {variant.name: variant for variant in old.variant}
     after = {variant.name: variant for variant in new.variant}
-    order = [
+    order, later = (
         ", ".join(name for name in side if name in before and name in after)
         for side in (before, after)
-    ]
-    if order[0] != order[1]:  # the first is the driver's usual one
-        yield Change("", "order of variants", *order)
+    )
+    if order != later:  # the first is the driver's usual one
+        yield Change("", "order of variants", order, later)
     for name in dict.fromkeys([*before, *after]):
         yield from _variant(name, before.get(name), after.get(name))
 
@@ -77,8 +77,10 @@ def _computed(variant: Variant) -> dict[str, Value]:
 
 def _rules(group: str, old: Sequence[ClaimRule], new: Sequence[ClaimRule]) -> Iterator[Change]:
     for flag in Flag:
-        sides = ([claim_words(rule) for rule in side if flag in rule.flags] for side in (old, new))
-        yield from one_for_one(members(group, flag.value, *sides))
+        before, after = (
+            [claim_words(rule) for rule in side if flag in rule.flags] for side in (old, new)
+        )
+        yield from one_for_one(members(group, flag.value, before, after))
 
 
 def _segments(
@@ -93,8 +95,10 @@ def _segments(
 
 def _waivers(old: Sequence[Waiver], new: Sequence[Waiver]) -> Iterator[Change]:
     for what in dict.fromkeys(map(_waived, [*old, *new])):
-        sides = ([waiver_words(one) for one in side if _waived(one) == what] for side in (old, new))
-        yield from one_for_one(members("", what, *sides))
+        before, after = (
+            [waiver_words(one) for one in side if _waived(one) == what] for side in (old, new)
+        )
+        yield from one_for_one(members("", what, before, after))
 
 
 def _waived(waiver: Waiver) -> str:
