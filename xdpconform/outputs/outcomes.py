@@ -15,7 +15,7 @@ class Elsewhere(NamedTuple):
 
     tap: Literal["ok", "not ok", ""]
     """The result of a TAP line; empty: the line is a comment, since nothing was to be tested."""
-    directive: Literal["", "SKIP", "XFAIL"]
+    directive: Literal["", "SKIP", "XFAIL", "ERROR"]
     """What follows it, as kselftest writes it: Documentation/dev-tools/ktap.rst."""
     totals: Literal["pass", "fail", "xfail", "skip", "error", ""]
     """Where kselftest's line of totals counts it: ksft_print_cnts in kselftest.h."""
@@ -32,7 +32,7 @@ class Elsewhere(NamedTuple):
 ELSEWHERE: Final = {
     "pass": Elsewhere("ok", "", "pass", "", "PASS", "passed", "y"),
     "fail": Elsewhere("not ok", "", "fail", "failure", "FAIL", "failed", "n"),
-    "error": Elsewhere("not ok", "", "error", "error", "ERROR", "", "u"),
+    "error": Elsewhere("not ok", "ERROR", "error", "error", "ERROR", "", "u"),
     "blocked": Elsewhere("ok", "SKIP", "skip", "skipped", "MISS", "", "u"),
     "waived": Elsewhere("ok", "XFAIL", "xfail", "skipped", "FAIL", "warned", "a"),
     "not-claimed": Elsewhere("", "", "", "skipped", "SKIP", "", "-"),
