@@ -16,7 +16,7 @@ from xdpconform.lab import survey
 from xdpconform.mock import MockKernel, parse
 from xdpconform.netlink.wire import readdressed
 from xdpconform.nic import Answer
-from xdpconform.outputs.record import Recorder, keep
+from xdpconform.recorder import Recorder, keep
 from xdpconform.probes.lifecycle import read_answer
 from xdpconform.snapshot import Inspector
 from xdpconform.sources.recording import SUFFIX, Exchanged, Recording, encode, sealed

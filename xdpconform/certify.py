@@ -7,7 +7,7 @@ Registered in runs that certify, in pytest's controller and in its workers alike
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,7 +96,7 @@ class Lines:
             requirement, line = requirement_of(item)
             finding = finding._replace(level=line.level, param=_row(item) or finding.param)
             if finding.outcome is Outcome.FAIL and not item.config.option.runxfail:
-                today = date.today()  # noqa: DTZ011 - a waiver's day is local
+                today = datetime.now(UTC).date()
                 finding = waived(subject, requirement, finding, today)
             item.stash[_FINDING] = finding
             if finding.outcome is Outcome.FAIL:

@@ -10,6 +10,7 @@ from datetime import date
 from functools import cache, partial
 from typing import Final, NamedTuple
 
+from xdpconform.environment import Environment, look
 from xdpconform.errors import NoSuchInterface, SourceError, XdpConformError
 from xdpconform.interfaces import safe_id, select
 from xdpconform.judge import Finding, Level, Outcome, Verdict, verdict, waive
@@ -20,8 +21,10 @@ from xdpconform.nic import IDLE, Answer, Identity, Link, Nic, QueueCounts
 from xdpconform.probes.lifecycle import WHAT, Lifecycle, read_answer
 from xdpconform.probes.protocol import ask_all
 from xdpconform.profiles import Match, Shelf
+from xdpconform.recorder import Recorder, keep
 from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import Source, Stored
+from xdpconform.sources.recording import Recording
 
 _REQUIREMENT: Final = re.compile(
     r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"(?:, level="([a-z]+)")?\)'
@@ -35,6 +38,10 @@ class Subject(NamedTuple):
     match: Match | None
     source: str = "kernel"
     """Where its replies came from: ``kernel``, ``recording`` or ``mock``."""
+    recording: Recording | None = None
+    """Every reply, byte for byte; None where nothing was kept."""
+    environment: Environment | None = None
+    """Of the machine it is in; None where nobody looked."""
 
 
 def take(
@@ -55,9 +62,15 @@ def take(
         XdpConformError: no such interface, or a source that cannot be asked.
     """
     shelf = shelf or Shelf()
-    with lifecycle or Lifecycle() as child, Inspector(source) as inspector:
+    recorder = Recorder(source)
+    with lifecycle or Lifecycle() as child, Inspector(recorder) as inspector:
         nics = survey(inspector, select(ifaces, inspector.links()), child.answer)
-    return [Subject(nic, shelf.match(nic)) for nic in nics]
+        recording = keep(recorder, inspector.trace, nics)
+        environments = [look(source, nic) for nic in nics]
+    return [
+        Subject(nic, shelf.match(nic), recording=recording, environment=environment)
+        for nic, environment in zip(nics, environments, strict=True)
+    ]
 
 
 def take_stored(

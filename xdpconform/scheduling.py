@@ -56,7 +56,9 @@ class Workers:
     def pytest_configure_node(self, node: Any) -> None:
         """Give a worker the snapshot, so that a NIC is asked once."""
         if self.run is not None:
-            node.workerinput["xdpconform"] = pickle.dumps(self.run.subjects)
+            # What is written by the controller alone stays with it.
+            subjects = [one._replace(recording=None) for one in self.run.subjects]
+            node.workerinput["xdpconform"] = pickle.dumps(subjects)
 
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
         """One worker owns one NIC."""

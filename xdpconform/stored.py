@@ -23,7 +23,8 @@ def take_recording(path: Path, shelf: Shelf, taken: Collection[str] = ()) -> lis
         recording = read(path)
     except RecordingError as error:
         return [unjudged(name, "unknown", str(error), "recording", taken)]
-    return take_stored(Replay(recording, name), "recording", shelf, taken)
+    subjects = take_stored(Replay(recording, name), "recording", shelf, taken)
+    return [subject._replace(recording=recording) for subject in subjects]
 
 
 def take_recordings(

@@ -75,7 +75,7 @@ def test_json(some: Path) -> None:
     found = [json.loads(line) for line in done.stdout.splitlines()]
 
     assert ["a", "b", "c", "m-deep", "m-empty"] == [nic["id"] for nic in found]
-    assert "some/a.rec.json" == found[0]["recording"]
+    assert "some/a.rec.json" == found[0]["path"]
     assert {"recording"} == {nic["source"] for nic in found}
     assert all(line["title"] and not line["evidence"] for line in found[0]["results"])
 

@@ -20,13 +20,13 @@ from tests.namespaces import Namespace, private_namespace
 from xdpconform.interfaces import select
 from xdpconform.lab import Subject, judge, survey, take_stored
 from xdpconform.netlink.rtnl import getlink_dump
-from xdpconform.outputs.record import Recorder, keep
 from xdpconform.outputs.redact import redact
 from xdpconform.probes.lifecycle import Lifecycle
 from xdpconform.profiles import Shelf
+from xdpconform.recorder import Recorder, keep
 from xdpconform.snapshot import Inspector
 from xdpconform.sources import Kernel
-from xdpconform.sources.recording import Recording, decode, encode
+from xdpconform.sources.recording import Recording, decode, encode, read
 from xdpconform.sources.replay import Replay
 
 if TYPE_CHECKING:
@@ -225,6 +225,12 @@ def test_whole_runs(runs: Runs, iface: str) -> None:
 
     assert live.ret == replay.ret
     assert ("kernel", "recording") == (seen.pop("source"), again.pop("source"))
+    assert read(path).digest == again.pop("recording") != seen.pop("recording")
+    assert seen["environment"].pop("build")
+    assert again["environment"].pop("build") is None  # of a machine elsewhere nobody knows more
+    assert {"offloads": seen.pop("environment")["offloads"]} == {
+        name: value for name, value in again.pop("environment").items() if value is not None
+    }
     for nic in (seen, again):
         for line in nic["results"]:
             del line["evidence"]  # other sockets have other ports

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -13,6 +12,7 @@ import pytest
 
 from tests.plugin.test_run import summary
 from xdpconform.outputs import results
+from xdpconform.sources import recording
 
 if TYPE_CHECKING:
     from tests.plugin.runs import Runs
@@ -27,14 +27,18 @@ def certify(runs: Runs, *words: str) -> pytest.RunResult:
 
 
 def test_defaults(runs: Runs) -> None:
-    """By default both reports stand in reports/, named by NIC and time."""
+    """By default both reports stand in reports/, named by NIC and time, and with them what the NIC
+    answered, from which the same verdict can be had again.
+    """
     result = certify(runs)
 
     assert 0 == result.ret
-    html, json = sorted(runs.reports.iterdir(), key=lambda path: path.suffix)[::-1][::-1]
+    html, json, recorded = sorted(runs.reports.iterdir(), key=lambda path: path.name)
     assert re.fullmatch(r"v0a-\d{8}T\d{6}Z\.html", html.name)
     assert json.name == html.with_suffix(".json").name
-    assert "CONFORMS" == results.decode(json.read_bytes(), "").nics[0].verdict
+    assert recorded.name == html.with_suffix(".rec.json").name
+    (nic,) = results.decode(json.read_bytes(), "").nics
+    assert ("CONFORMS", recording.read(recorded).digest) == (nic.verdict, nic.recording)
     assert f"results: {json}" in summary(result)
     assert "v0a: CONFORMS" in html.read_text()
 
@@ -71,8 +75,8 @@ def test_dotted_name(runs: Runs) -> None:
 
     assert 0 == result.ret
     names = sorted(path.name for path in runs.reports.iterdir())
-    assert 2 == len(names)
-    assert all(re.fullmatch(r"v0a\.100-\d{8}T\d{6}Z\.(html|json)", name) for name in names)
+    assert 3 == len(names)
+    assert all(re.fullmatch(r"v0a\.100-\d{8}T\d{6}Z\.(html|(rec\.)?json)", name) for name in names)
 
 
 def test_collect_only(runs: Runs) -> None:
@@ -91,7 +95,9 @@ def test_no_html(runs: Runs) -> None:
     result = certify(runs, "-p", "no:html")
 
     assert 0 == result.ret
-    assert [".json"] == [path.suffix for path in runs.reports.iterdir()]
+    assert {".json", ".rec.json"} == {
+        path.name.partition("Z")[2] for path in runs.reports.iterdir()
+    }
 
 
 def unwritable(runs: Runs, kind: str) -> tuple[str, str]:
@@ -225,4 +231,6 @@ def test_nothing_overwritten(runs: Runs) -> None:
     certify(runs, "-p", "no:html", "-k", "test_queues")
     certify(runs, "-p", "no:html", "-k", "test_queues")
 
-    assert 3 == len(list(Path(runs.reports).iterdir()))
+    names = {path.name for path in runs.reports.iterdir()}
+    recordings = {name for name in names if name.endswith(".rec.json")}
+    assert (3, 3) == (len(recordings), len(names - recordings))

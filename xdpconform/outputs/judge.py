@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic
 from typing import IO, Final, NamedTuple
@@ -23,7 +23,15 @@ from xdpconform.judge import Finding
 from xdpconform.judge.lines import Line
 from xdpconform.lab import Subject, judge, requirements, rule, specification
 from xdpconform.outputs.results import Result, nic_results, result
-from xdpconform.outputs.words import EXIT, TELLING, line_text, names_text, together, verdict_text
+from xdpconform.outputs.words import (
+    EXIT,
+    TELLING,
+    line_text,
+    names_text,
+    together,
+    verdict_text,
+    worst,
+)
 from xdpconform.profiles import Shelf
 from xdpconform.sources.recording import files_of
 from xdpconform.stored import take_recording
@@ -71,7 +79,7 @@ def judge_recordings(
         XdpConformError: a word means no file, or a profile cannot be used.
     """
     files = files_of(words)
-    how = _How(Shelf(map(Path, profiles), variants), date.today(), as_json)  # noqa: DTZ011 - a waiver's day is local
+    how = _How(Shelf(map(Path, profiles), variants), datetime.now(UTC).date(), as_json)
     counts: Counter[str] = Counter()
     bar = _Bar(len(files), sys.stderr)
     with closing(_judged(files, how, jobs)) as judged:
@@ -86,8 +94,7 @@ def judge_recordings(
     if not as_json:
         total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in EXIT if counts[verdict])
         sys.stdout.write(f"{counts.total()} NICs in {len(files)} recordings: {total}\n")
-    worst = next((word for word in ("FAILS", "INCOMPLETE") if counts[word]), "CONFORMS")
-    return EXIT[worst]
+    return worst(counts)
 
 
 def _judged(files: Sequence[Path], how: _How, jobs: int) -> Generator[list[Judged]]:
@@ -124,7 +131,7 @@ def _json(path: Path, subject: Subject, found: Sequence[tuple[Line, Finding]]) -
     lines = [_result(line, finding._replace(evidence={})) for line, finding in found]
     nic = nic_results(subject, lines, requirements())
     fields = {name: getattr(nic, name) for name in nic.__struct_fields__}
-    return msgspec.json.encode({"recording": str(path), **fields}).decode() + "\n"
+    return msgspec.json.encode({"path": str(path), **fields}).decode() + "\n"
 
 
 def _text(subject: Subject, verdict: str, found: Sequence[tuple[Line, Finding]]) -> str:

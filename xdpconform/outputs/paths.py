@@ -18,7 +18,7 @@ def default_stem(root: Path, nics: Sequence[str], started: datetime) -> Path:
     folder = Path(os.environ.get("XDPCONFORM_REPORTS") or root / "reports")
     stem = folder / f"{names}-{started:%Y%m%dT%H%M%SZ}"
     number = 2
-    while any(Path(f"{stem}{suffix}").exists() for suffix in (".json", ".html")):
+    while any(Path(f"{stem}{suffix}").exists() for suffix in (".json", ".html", ".rec.json")):
         stem = folder / f"{names}-{started:%Y%m%dT%H%M%SZ}-{number}"
         number += 1
     return stem

@@ -200,8 +200,24 @@ def nic_results(
         "verdict": ruled.verdict.value,
         "missing": list(ruled.missing),
         "results": sorted(lines, key=_order),
+        "environment": _environment(subject),
+        "recording": subject.recording and subject.recording.digest,
     }
     return msgspec.convert(found, NicResults)
+
+
+def _environment(subject: Subject) -> dict[str, object] | None:
+    seen, features = subject.environment, subject.nic.features
+    if seen is None and features is None:
+        return None
+    module = seen.module if seen else None
+    return {
+        "build": seen and seen.build,
+        "machine": seen and seen.machine,
+        "config": seen and seen.config,
+        "module": module and module._asdict(),
+        "offloads": None if features is None else sorted(features),
+    }
 
 
 def _order(line: Result) -> tuple[str, str]:

@@ -24,6 +24,12 @@ FEW: Final = 8
 """So many lines with one reason are listed each by itself."""
 
 
+def worst(verdicts: Iterable[str]) -> int:
+    """The exit status of several verdicts."""
+    found = set(verdicts)
+    return next((EXIT[word] for word in ("FAILS", "INCOMPLETE") if word in found), 0)
+
+
 def in_a_line(line: Result) -> str:
     """Why a line came out so: of a traceback the last line, else the first."""
     lines = [text for text in line.reason.split("\n") if text.strip()] or [line.title]

@@ -188,7 +188,7 @@ def files_of(words: Iterable[str]) -> list[Path]:
     for word in words:
         paths = [Path(one) for one in sorted(glob(word, recursive=True))] if has_magic(word) else []
         paths = paths or [Path(word)]
-        files = [file for path in paths for file in _below(path)]
+        files = [file for path in paths for file in files_below(path)]
         if not files:
             what = f"no *{SUFFIX} in it" if Path(word).is_dir() else "no such file"
             raise InputError(f"recording {word}: {what}; xdpconform record makes them")
@@ -196,7 +196,8 @@ def files_of(words: Iterable[str]) -> list[Path]:
     return list(found)
 
 
-def _below(path: Path) -> list[Path]:
+def files_below(path: Path) -> list[Path]:
+    """The recordings in a folder and below it, by name; of a file itself, if it is there."""
     if not path.is_dir():
         return [path] if path.exists() else []
     return sorted(
