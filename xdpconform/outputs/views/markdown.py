@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from html import escape
 from typing import TYPE_CHECKING, Final
 
+from xdpconform.interfaces import safe_id
 from xdpconform.outputs.views.lines import lines_of, name_of, plain
 from xdpconform.outputs.words import FEW, ORDER, in_a_line
 
@@ -39,12 +39,12 @@ _SECTIONS: Final = (
     ("blocked", "Could not be tested"),
     ("waived", "Waived"),
 )
-_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$]|(?<=www)\.|:(?=//))", re.IGNORECASE)
+_MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//))", re.IGNORECASE)
 """Characters that mean something to GitHub's Markdown; a backslash makes each a character."""
 _CALLS: Final = re.compile(
-    r"@|(?<=#)(?=\d)|(?<=\bGH-)(?=\d)|:(?=[\w+-]*[a-z_+-][\w+-]*:)", re.IGNORECASE
+    r"@|www(?=\.)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|:(?=[\w+-]*[a-z_+-][\w+-]*:)", re.IGNORECASE
 )
-"""Mentions, issues and emoji are found in the finished text, where no escape helps."""
+"""Mentions, addresses, issues and emoji are found in the finished text, where no escape helps."""
 _JOINER: Final = "\u2060"
 """WORD JOINER: has no width, and parts what would be read as one."""
 
@@ -91,8 +91,9 @@ class _Page:
 
     def text(self) -> str:
         """The page, and a note of what was left out."""
-        note = f"\n{self._left_out} more lines are in `results.json`.\n" if self._left_out else ""
-        return "".join(self._parts) + note
+        if self._left_out:
+            self._parts.append(f"\nLeft out: {self._left_out} lines, which results.json has.\n")
+        return "".join(self._parts)
 
 
 def _verdicts(page: _Page, results: Results, nics: Sequence[NicResults]) -> None:
@@ -161,7 +162,7 @@ def _folded(page: _Page, nic: NicResults) -> None:
     lines = [one for one in nic.results if one.outcome in ("pass", "not-claimed")]
     counts = Counter(line.outcome for line in lines)
     words = ", ".join(f"{counts[word]} {word}" for word in ORDER if counts[word])
-    name = _CALLS.sub(_parted, escape(plain(nic.id)))
+    name = _CALLS.sub(_parted, safe_id(nic.id))  # within HTML, where no backslash helps
     head = (
         f"\n<details><summary>{name}: {words}</summary>\n\n"
         "| Requirement | Outcome | Level | Observed |\n|---|---|---|---|\n"

@@ -34,7 +34,7 @@ _COUNTED: Final = ("pass", "fail", "xfail", "xpass", "skip", "error")
 _REASON: Final = 400
 """So many characters stand behind a result."""
 _SIGNALS: Final = re.compile(
-    r"\[ ?(?:ok|okay|pass|fail|skip) ?\]|passed all |fail:|skip:|totals:|ok \d+ ", re.IGNORECASE
+    r"\[ ?(?:ok|OK|OKAY|pass|PASS|fail|FAIL|skip|SKIP) ?\]|PASSED all|FAIL:|SKIP:|Totals:|ok \d"
 )
 """What NIPA takes for an outcome wherever it stands: guess_indicators, in the same file."""
 
