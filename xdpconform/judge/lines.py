@@ -24,10 +24,12 @@ class Line(NamedTuple):
     judge: Callable[[Nic, Match | None], Finding]
     row: str = ""
     """As the report has it in brackets; empty for a requirement without rows."""
+    claim: str = ""
+    """The flag or value that it compares with the profile; empty for other lines."""
 
 
 def _flag(requirement: str, name: str) -> Line:
-    return Line(requirement, lambda nic, match: claims.flag(nic, match, name))
+    return Line(requirement, lambda nic, match: claims.flag(nic, match, name), claim=name)
 
 
 def _implies(requirement: str, claim: XdpAct, *needed: XdpAct) -> Line:
@@ -103,6 +105,9 @@ LINES: Final = (
     _flag("XDP-TXMD-03", "tx-launch-time-fifo"),
     _implies("XDP-ZC-01", XdpAct.XSK_ZEROCOPY, XdpAct.BASIC, XdpAct.REDIRECT),
     _nic("XDP-ZC-02", invariants.segments_follow_zero_copy),
-    Line("XDP-ZC-03", claims.segments),
+    Line("XDP-ZC-03", claims.segments, claim="xdp-zc-max-segs"),
 )
 """Every requirement of level claims, each of its rows."""
+
+COMPARED: Final = {line.claim: line.requirement for line in LINES if line.claim}
+"""By claim the requirement that compares it with the profile."""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Evidence as a page shows it: values in words, and what several lines rest on only once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from xdpconform.outputs.certificate.messages import Exchange, Exchanges
+
+if TYPE_CHECKING:
+    from xdpconform.outputs.results import Result
+
+DEEPEST: Final = 6
+"""Levels of lists and tables that are laid out; what is deeper is shown as JSON."""
+SHORT: Final = 120
+"""Bytes of JSON below which a value is shown again with each line."""
+INLINE: Final = 72
+"""Characters of a list or table that stands in one line of text."""
+
+Value: TypeAlias = "str | tuple[Item, ...]"
+"""In words, or named values one below another."""
+
+
+class Item(NamedTuple):
+    """One named value."""
+
+    name: str
+    value: Value
+
+
+class Shared(NamedTuple):
+    """A value that several lines rest on."""
+
+    anchor: str
+    value: Value
+    lines: tuple[str, ...]
+    """Anchors of the lines."""
+
+
+class Proof(NamedTuple):
+    """The evidence of one line."""
+
+    items: tuple[Item, ...]
+    shared: tuple[tuple[str, str], ...]
+    """Name and anchor of what stands below `Shared`."""
+    exchange: Exchange | None
+    """The netlink messages."""
+
+
+class Evidence:
+    """The evidence of all lines.
+
+    Args:
+        lines: each with its anchor.
+    """
+
+    def __init__(self, lines: Iterable[tuple[str, Result]]) -> None:
+        self.exchanges = Exchanges()
+        self._encoded: dict[str, dict[str, bytes]] = {}
+        self._shared: dict[bytes, str] = {}
+        self._users: dict[bytes, list[str]] = {}
+        self._values: dict[bytes, object] = {}
+        rest = {}
+        for anchor, line in lines:
+            rest[anchor] = self.exchanges.take(anchor, line.evidence)
+            self._encoded[anchor] = {name: encoded(value) for name, value in rest[anchor].items()}
+        self._rest = rest
+        uses = Counter(
+            text for found in self._encoded.values() for text in found.values() if len(text) > SHORT
+        )
+        for anchor, found in self._encoded.items():
+            for name, text in found.items():
+                if uses[text] > 1:
+                    self._shared.setdefault(text, f"E{len(self._shared) + 1}")
+                    self._values.setdefault(text, rest[anchor][name])
+                    users = self._users.setdefault(text, [])
+                    if anchor not in users:
+                        users.append(anchor)
+
+    def of(self, anchor: str) -> Proof:
+        """The evidence of a line."""
+        items = []
+        shared = []
+        for name, text in self._encoded[anchor].items():
+            if text in self._shared:
+                shared.append((name, self._shared[text]))
+            else:
+                items.append(Item(name, words(self._rest[anchor][name])))
+        return Proof(tuple(items), tuple(shared), self.exchanges.of(anchor))
+
+    def shared(self) -> list[Shared]:
+        """What several lines rest on, in the order of its first use."""
+        return [
+            Shared(anchor, words(self._values[text]), tuple(self._users[text]))
+            for text, anchor in self._shared.items()
+        ]
+
+
+def encoded(value: object) -> bytes:
+    """A value of evidence as JSON, keys sorted."""
+    try:
+        return msgspec.json.encode(value, order="sorted")
+    except RecursionError:
+        return b"nested too deep to be shown"
+
+
+def words(value: object, depth: int = 0) -> Value:
+    """A value of evidence, which has JSON types, as a reader would write it."""
+    if isinstance(value, Mapping):
+        line = _in_a_line(value)
+        if line is not None:
+            return line
+        if depth < DEEPEST:
+            return tuple(Item(str(name), words(one, depth + 1)) for name, one in value.items())
+        return encoded(value).decode()
+    if isinstance(value, list):
+        line = _in_a_line(value)
+        if line is not None:
+            return line
+        if depth < DEEPEST:
+            return tuple(
+                Item(str(number), words(one, depth + 1)) for number, one in enumerate(value, 1)
+            )
+        return encoded(value).decode()
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    if value is None:
+        return "absent"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _in_a_line(value: Mapping[str, object] | list[object]) -> str | None:
+    """A flat list or table as one line of text; None if it holds others, or is too long."""
+    members = value.values() if isinstance(value, Mapping) else value
+    if any(isinstance(one, (Mapping, list)) for one in members):
+        return None
+    if isinstance(value, Mapping):
+        text = ", ".join(f"{name} {_scalar(one)}" for name, one in value.items())
+    else:
+        text = ", ".join(map(_scalar, value))
+    return text or "none" if len(text) <= INLINE or len(value) <= 1 else None

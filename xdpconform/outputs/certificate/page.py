@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""The certificate as a page, and an index of several: results in, HTML out, nothing else.
+
+A page is a pure function of its arguments: no clock, no chance, no file of the host. It has no
+script, loads nothing, and forbids both to itself: whatever stands in the results is text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from xdpconform.errors import InputError
+from xdpconform.interfaces import shown
+from xdpconform.outputs.certificate import claims, pictures
+from xdpconform.outputs.certificate.limits import reached
+from xdpconform.outputs.certificate.view import MARKS, VERDICTS, view
+from xdpconform.outputs.words import ORDER
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from xdpconform.outputs.results import NicResults, Results
+
+LONG: Final = 320
+"""Characters of a text beyond which it is folded; unfolded, and on paper, it is whole."""
+
+
+class Entry(NamedTuple):
+    """A certificate in an index."""
+
+    folder: str
+    """Where it is, relative to the index."""
+    results: Results
+    """Of one NIC."""
+
+
+def certificate_page(results: Results, signer: str | None) -> bytes:
+    """certificate.html.
+
+    Args:
+        results: of one NIC.
+        signer: a label of the key that signed it, as ``ssh-ed25519 SHA256:…``; None: unsigned.
+
+    Raises:
+        InputError: there is not exactly one NIC.
+    """
+    _one(results)
+    return _render("certificate.html.j2", view=view(results, signer), columns=pictures.COLUMNS)
+
+
+def index_page(entries: Sequence[Entry]) -> bytes:
+    """index.html: a table of certificates, each linked, in the order given.
+
+    Raises:
+        InputError: one of them is not of exactly one NIC.
+    """
+    rows = [_row(entry, _one(entry.results)) for entry in entries]
+    verdicts = Counter(row["nic"].verdict for row in rows)  # type: ignore[attr-defined]
+    return _render(
+        "index.html.j2",
+        rows=rows,
+        verdicts=[(word, verdicts[word]) for word in VERDICTS if verdicts[word]],
+    )
+
+
+def _one(results: Results) -> NicResults:
+    if len(results.nics) != 1:
+        raise InputError(
+            f"a certificate is of one NIC, and these results have {len(results.nics)}: give each a"
+            " folder of its own with 'xdpconform certify RESULTS -o DIR'"
+        )
+    return results.nics[0]
+
+
+def _row(entry: Entry, nic: NicResults) -> dict[str, object]:
+    counts = Counter(line.outcome for line in nic.results)
+    return {
+        "nic": nic,
+        "href": quote(f"{entry.folder}/certificate.html", safe="/._-+@~"),
+        "level": reached(nic.results) or "none",
+        "date": entry.results.started,
+        "counts": [(word, counts[word]) for word in ORDER if counts[word]],
+    }
+
+
+def _render(template: str, **values: object) -> bytes:
+    from markupsafe import Markup
+
+    style = stylesheet()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    page = _templates().get_template(template)
+    text = page.render(style=Markup(style), digest=digest, **values)  # noqa: S704 - our own file
+    # A surrogate can stand in no page; `shown` has made escapes of those in the results.
+    return text.encode("utf-8", "backslashreplace")
+
+
+@cache
+def stylesheet() -> str:
+    """The style sheet of every page, without its comments."""
+    text = (files("xdpconform.outputs.certificate") / "page.css").read_text(encoding="utf-8")
+    return re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL).strip()
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("xdpconform.outputs.certificate", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: shown(value) if type(value) is str else value,
+        auto_reload=False,
+    )
+    environment.globals.update(
+        marks=MARKS,
+        states=claims.STATES,
+        long=LONG,
+    )
+    return environment
