@@ -644,6 +644,124 @@ def test_unreadable(run: Run, tmp_path: Path) -> None:
     )
 
 
+def certificate(folder: Path, word: str, **fields: Any) -> Path:
+    """A certificate's folder, as far as it is read."""
+    folder.mkdir(parents=True)
+    path, table = judged(folder / "results.json", word)
+    table["nics"][0] |= fields
+    path.write_text(json.dumps(table))
+    (folder / "certificate.html").write_text("<p>")
+    return folder
+
+
+def test_certificates(run: Run, tmp_path: Path) -> None:
+    """A certificate is named by its folder, and compared with another or with results.json."""
+    old = certificate(tmp_path / "old", "virtio_net")
+    new = certificate(tmp_path / "new", "virtio_net", verdict="FAILS")
+    head = [f"--- certificate {old}", f"+++ certificate {new}"]
+    rest = [
+        "eth0",
+        "  verdict: CONFORMS -> FAILS [regression]",
+        "1 regression, 0 improvements, 0 other changes",
+    ]
+
+    status, out, said = run("diff", old, new)
+    file_status, file_out, _said = run("diff", old / "results.json", new)
+
+    assert (1, [*head, *rest], "") == (status, out.splitlines(), said)
+    assert (1, [*head, *rest][1:]) == (file_status, file_out.splitlines()[1:])
+    assert (0, "no difference\n", "") == run("diff", new, new / "results.json")
+
+
+def test_folder_of_certificates(run: Run, tmp_path: Path) -> None:
+    """A folder of certificates is all their NICs; its level is the weakest of them."""
+    for name in ("b", "a"):
+        for side in ("old", "new"):
+            fields = {
+                "id": name,
+                "verdict": "FAILS" if (name, side) == ("b", "old") else "CONFORMS",
+            }
+            certificate(tmp_path / side / name, "virtio_net", **fields)
+    (tmp_path / "new" / "index.html").write_text("<p>")
+    stronger = tmp_path / "new" / "b" / "results.json"
+    stronger.write_text(json.dumps(json.loads(stronger.read_text()) | {"level": "packets"}))
+
+    status, out, said = run("diff", tmp_path / "old", tmp_path / "new")
+    found = json.loads(run("diff", tmp_path / "old", tmp_path / "new", "--json")[1])
+
+    assert (0, "") == (status, said)
+    assert [
+        "eth0 (b)",
+        "  verdict: FAILS -> CONFORMS [improvement]",
+        "0 regressions, 1 improvement, 0 other changes",
+    ] == out.splitlines()[2:]
+    assert ("certificate", "certificate", 0, 1) == (
+        *(found[side]["kind"] for side in "ab"),
+        found["regressions"],
+        found["improvements"],
+    )
+    assert ["improvement"] == [change["class"] for change in found["changes"]]
+
+
+def test_folder_without(run: Run, tmp_path: Path) -> None:
+    """A folder that holds no certificate is told as such; a pipe in it is not waited for."""
+    good, bad = certificate(tmp_path / "good", "virtio_net"), tmp_path / "bad"
+    (bad / "eth0").mkdir(parents=True)
+    os.mkfifo(bad / "results.json")
+    os.mkfifo(bad / "eth0" / "results.json")
+    (bad / "index.html").write_text("<p>")
+
+    assert (
+        ERROR,
+        "",
+        (
+            f"xdpconform: {bad}: a folder without a certificate: expected results.json in it, or"
+            " in a folder in it for each NIC; name a certificate's folder, or a file\n"
+        ),
+    ) == run("diff", good, bad)
+
+
+def test_folder_broken(run: Run, tmp_path: Path) -> None:
+    """What is wrong in a folder is told with the file's name; all of it counts as one file."""
+    good = certificate(tmp_path / "good", "virtio_net")
+    bad = certificate(tmp_path / "bad" / "eth1", "virtio_net") / "results.json"
+    bad.write_text('{"schema": "xdpconform-results-1"}')
+
+    status, out, said = run("diff", good, tmp_path / "bad")
+
+    assert (ERROR, "") == (status, out)
+    assert said.startswith(f"xdpconform: {bad}: not results.json of this version: ")
+
+
+def test_folder_too_large(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of a folder together are not larger than one may be."""
+    for name in ("a", "b"):
+        certificate(tmp_path / "x" / name, "virtio_net")
+    size = (tmp_path / "x" / "a" / "results.json").stat().st_size
+    monkeypatch.setattr("xdpconform.outputs.diff_sides.SIZE_LIMIT", size + 10)
+
+    assert (
+        ERROR,
+        "",
+        (
+            f"xdpconform: {tmp_path}/x: its certificates have more than {size + 10} bytes;"
+            " name one of them\n"
+        ),
+    ) == run("diff", tmp_path / "x", tmp_path / "x")
+
+
+def test_page(run: Run, tmp_path: Path) -> None:
+    """--html writes the page beside the text; where it cannot be written is told."""
+    old, new = file_of(tmp_path / "a", NIC), file_of(tmp_path / "b", NIC._replace(mtu=9000))
+    path = tmp_path / "new" / "page.html"
+
+    assert run("diff", old, new) == run("diff", old, new, "--html", path)
+    assert '<h1 class="plain">1 difference</h1>' in path.read_text()
+    assert (ERROR, "", f"xdpconform: {tmp_path}: cannot be written: Is a directory\n") == run(
+        "diff", old, new, "--html", tmp_path
+    )
+
+
 def test_too_large(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file larger than any of ours is not taken in whole."""
     monkeypatch.setattr("xdpconform.outputs.diff_sides.SIZE_LIMIT", 1 << 20)

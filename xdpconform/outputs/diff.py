@@ -128,13 +128,18 @@ def to_text(found: Diff) -> str:
 def counts_text(found: Diff) -> str:
     """``1 regression, 2 improvements, 0 other changes``."""
     return ", ".join(
-        f"{found.counts[effect]} {word}{'' if found.counts[effect] == 1 else 's'}"
+        several(found.counts[effect], word)
         for effect, word in (
             (REGRESSION, "regression"),
             (IMPROVEMENT, "improvement"),
             (CHANGE, "other change"),
         )
     )
+
+
+def several(count: int, word: str) -> str:
+    """``1 regression``, ``2 regressions``."""
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def to_dict(found: Diff) -> dict[str, object]:
@@ -167,4 +172,4 @@ def to_dict(found: Diff) -> dict[str, object]:
     }
 
 
-__all__ = ["Diff", "compare", "counts_text", "diff", "to_dict", "to_text"]
+__all__ = ["Diff", "compare", "counts_text", "diff", "several", "to_dict", "to_text"]

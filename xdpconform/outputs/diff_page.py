@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
-from xdpconform.outputs.diff import Diff, counts_text
+from xdpconform.outputs.diff import Diff, several
 from xdpconform.outputs.diff_change import ADDED, DROPPED, Change, Part
 from xdpconform.outputs.diff_effects import CHANGE, IMPROVEMENT, REGRESSION, Effect
 from xdpconform.outputs.diff_nics import pairs
@@ -89,7 +89,7 @@ def page(found: Diff) -> bytes:
             found=found,
             headline=_headline(found),
             state=_state(found),
-            counts=counts_text(found) if found.judged else "",
+            rest=_rest(found),
             groups=list(_groups(found)),
             version=__version__,
         )
@@ -105,12 +105,17 @@ def _headline(found: Diff) -> str:
     if not found.changes:
         return "No difference"
     if not found.judged:
-        return _several(len(found.changes), "difference")
-    return _several(found.counts[REGRESSION], "regression")
+        return several(len(found.changes), "difference")
+    count = found.counts[REGRESSION]
+    return several(count, "regression") if count else "No regression"
 
 
-def _several(count: int, word: str) -> str:
-    return f"{count or 'No'} {word}{'' if count < 2 else 's'}"
+def _rest(found: Diff) -> str:
+    """What else changed, where the headline counts regressions alone."""
+    if not found.judged or not found.changes:
+        return ""
+    improved = several(found.counts[IMPROVEMENT], "improvement")
+    return f"{improved}, {several(found.counts[CHANGE], 'other change')}"
 
 
 def _state(found: Diff) -> str:

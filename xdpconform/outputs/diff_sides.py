@@ -108,8 +108,12 @@ def _folder(path: str) -> Side:
         )
     left, found = SIZE_LIMIT, []
     for name in names:
-        data = _bytes(name, left)
+        data = _bytes(name, SIZE_LIMIT)
         left -= len(data)
+        if left < 0:
+            raise InputError(
+                f"{path}: its certificates have more than {SIZE_LIMIT} bytes; name one of them"
+            )
         found.append(_results(name, data))
     nics = [nic for one in found for nic in one.nics]
     return Side(path, "certificate", nics, level=min((r.level for r in found), key=LEVELS.index))
