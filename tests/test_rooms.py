@@ -26,7 +26,7 @@ ROOMS = (
         "xdpconform.observed_hints",
         "xdpconform.observed_xsk",
     ),
-    ("xdpconform.snapshot",),
+    ("xdpconform.snapshot", "xdpconform.recorder", "xdpconform.environment"),
     ("xdpconform.profiles",),
     ("xdpconform.judge",),
     ("xdpconform.probes",),
@@ -36,6 +36,7 @@ ROOMS = (
     ("xdpconform.certify", "xdpconform.collector"),
     ("xdpconform.options",),
     ("xdpconform.plugin",),
+    ("xdpconform.verbs",),
     ("xdpconform.cli",),
     ("xdpconform.__main__", "xdpconform.suites"),
 )

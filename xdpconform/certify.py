@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FORM: Final = "a test that certifies needs @pytest.mark.requirement('XDP-AREA-01')"
 
+PROPERTIES: Final = ("requirement", "outcome", "kind", "level", "expected", "observed")
+"""Of a line, what pytest's own reports are told."""
+
 _FINDING = pytest.StashKey[Finding]()
 _REQUIREMENT = pytest.StashKey[tuple[str, Requirement]]()
 
@@ -123,11 +126,11 @@ class Lines:
                 reason = report.longreprtext[-2000:] or "the check ended without a finding"
                 finding = Finding(Outcome.ERROR, reason=reason, param=_row(item), level=told.level)
             line = result(requirement, told.title, finding)
-            report.xdpconform = {  # type: ignore[attr-defined]
-                "nic": subject_of(item).nic.id,
-                "line": line,
-            }
-            item.user_properties += [("requirement", requirement), ("outcome", line["outcome"])]
+            nic = subject_of(item).nic.id
+            report.xdpconform = {"nic": nic, "line": line}  # type: ignore[attr-defined]
+            item.user_properties.append(("nic", nic))
+            # pytest's --junitxml writes them, as every reader of its reports sees them.
+            item.user_properties += [(name, line[name]) for name in PROPERTIES if line[name]]
             report.user_properties = list(item.user_properties)
         return report
 

@@ -10,7 +10,6 @@ import io
 import os
 import sys
 
-from xdpconform import __version__
 from xdpconform.errors import XdpConformError
 
 TYPE_CHECKING = False
@@ -54,7 +53,9 @@ def _act(words: Sequence[str]) -> int:
         from xdpconform.outputs.show import show
 
         return show(words[1:] or ["all"], netns=None, as_json=False)
-    parser = _parser()
+    from xdpconform.verbs import parser as make_parser
+
+    parser = make_parser()
     if completing:
         _complete(parser)
     try:
@@ -79,95 +80,6 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _parser() -> argparse.ArgumentParser:
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog="xdpconform", description="Conformance of what NICs claim about XDP."
-    )
-    parser.add_argument("--version", action="version", version=f"xdpconform {__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-
-    show = verbs.add_parser("show", help="what this machine's NICs claim")
-    show.add_argument("nic", nargs="*", default=["all"], metavar="NIC", help="name, number or glob")
-    show.add_argument("--json", action="store_true", help="print JSON with netdev.yaml's names")
-    show.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
-    show.set_defaults(verb=_show)
-
-    record = verbs.add_parser("record", help="keep what NICs claim, to be judged elsewhere")
-    record.add_argument("nic", nargs="+", metavar="NIC", help="name, number, glob or 'all'")
-    record.add_argument(
-        "-o",
-        "--output",
-        default="recordings/",
-        metavar="FILE|DIR",
-        help="a folder, for a file a NIC, or one file (default: %(default)s)",
-    )
-    record.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
-    record.add_argument(
-        "--redact",
-        action="store_true",
-        help="take out MAC addresses, host names and serial numbers",
-    )
-    record.add_argument(
-        "--attached",
-        action="store_true",
-        help="record each NIC with a native program on it too; needs root",
-    )
-    record.add_argument(
-        "--i-own-this-port",
-        action="append",
-        default=[],
-        dest="owned",
-        metavar="NAME",
-        help="let --attached touch this NIC although it looks to be in use; may be repeated",
-    )
-    record.add_argument("--force", action="store_true", help="overwrite a file that is there")
-    record.add_argument("--json", action="store_true", help="print JSON")
-    record.set_defaults(verb=_record)
-
-    judge = verbs.add_parser("judge", help="the verdicts of recordings")
-    judge.add_argument("path", nargs="+", metavar="PATH", help="recordings: files, folders, globs")
-    judge.add_argument("--profile", action="append", default=[], metavar="FILE|DIR")
-    judge.add_argument("--variant", action="append", default=[], metavar="PROFILE:VARIANT")
-    judge.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="processes")
-    judge.add_argument("-q", "--quiet", action="store_true", help="leave out NICs that conform")
-    judge.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    judge.set_defaults(verb=_judge)
-
-    diff = verbs.add_parser("diff", help="what changed between recordings, results or profiles")
-    diff.add_argument("a", metavar="A", help="a recording, results.json or profile")
-    diff.add_argument("b", metavar="B", help="what to compare it with")
-    diff.add_argument("--json", action="store_true", help="print JSON")
-    diff.set_defaults(verb=_diff)
-
-    profile = verbs.add_parser("profile", help="what drivers should claim")
-    what = profile.add_subparsers(required=True, metavar="WHAT")
-    listing = what.add_parser("list", help="the profiles there are")
-    one = what.add_parser("show", help="print a profile")
-    one.add_argument("name", help="a shipped profile, or a file")
-    check = what.add_parser("check", help="check profile files")
-    check.add_argument("path", nargs="+", metavar="FILE|DIR")
-    draft = what.add_parser("draft", help="print a profile that certifies a NIC as it is")
-    draft.add_argument(
-        "nic", nargs="?", metavar="NIC", help="may be left out where a recording holds one"
-    )
-    draft.add_argument("--recording", metavar="FILE", help="take the NIC from a recording")
-    draft.add_argument("--netns", metavar="NAME|PATH", help="network namespace to look in")
-    for verb, function in (
-        (listing, _profile_list),
-        (one, _profile_show),
-        (check, _profile_check),
-        (draft, _profile_draft),
-    ):
-        verb.add_argument("--json", action="store_true", help="print JSON")
-        verb.set_defaults(verb=function)
-
-    # Listed for --help; main() hands its words to pytest unread.
-    verbs.add_parser("run", help="run the suites: every word that follows is pytest's")
-    return parser
-
-
 def _complete(parser: argparse.ArgumentParser) -> None:
     try:
         import argcomplete
@@ -190,69 +102,3 @@ def run(words: Sequence[str]) -> None:
     command = [sys.executable, "-m", "pytest", "-c", config, *where, *words]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - pytest, by our own interpreter
-
-
-def _show(options: argparse.Namespace) -> int:
-    from xdpconform.outputs.show import show
-
-    return show(options.nic, netns=options.netns, as_json=options.json)
-
-
-def _judge(options: argparse.Namespace) -> int:
-    from xdpconform.outputs.judge import judge_recordings
-
-    return judge_recordings(
-        options.path,
-        profiles=options.profile,
-        variants=options.variant,
-        as_json=options.json,
-        quiet=options.quiet,
-        jobs=options.jobs,
-    )
-
-
-def _record(options: argparse.Namespace) -> int:
-    from xdpconform.outputs.record import record_to
-
-    return record_to(
-        options.nic,
-        options.output,
-        netns=options.netns,
-        attached=options.attached,
-        owned=options.owned,
-        redacted=options.redact,
-        force=options.force,
-        as_json=options.json,
-    )
-
-
-def _diff(options: argparse.Namespace) -> int:
-    from xdpconform.outputs.diff import diff
-
-    return diff(options.a, options.b, as_json=options.json)
-
-
-def _profile_list(options: argparse.Namespace) -> int:
-    from xdpconform.profiles import commands
-
-    return commands.list_profiles(as_json=options.json)
-
-
-def _profile_show(options: argparse.Namespace) -> int:
-    from xdpconform.profiles import commands
-
-    return commands.show_profile(options.name, as_json=options.json)
-
-
-def _profile_check(options: argparse.Namespace) -> int:
-    from xdpconform.profiles import commands
-
-    return commands.check_profiles(options.path, as_json=options.json)
-
-
-def _profile_draft(options: argparse.Namespace) -> int:
-    from xdpconform.profiles import commands
-
-    return commands.draft_profile(
-        options.nic, netns=options.netns, recording=options.recording, as_json=options.json
-    )

@@ -52,15 +52,10 @@ class Collector:
             session.exitstatus = EXIT_INCOMPLETE
         if not run.collected:
             return
-        from xdpconform.outputs.results import encode, write
+        from xdpconform.outputs.write import write_all
 
+        write_all(run)
         results = run.results()
-        if run.path is not None:
-            try:
-                write(run.path, encode(results))
-            except OSError as error:
-                run.problems.append(f"{run.path}: cannot be written: {error.strerror}")
-                run.path = None
         complete = all(nic.verdict == "CONFORMS" for nic in results.nics)
         if session.exitstatus == 0 and not complete and not self.allow_incomplete:
             session.exitstatus = EXIT_INCOMPLETE

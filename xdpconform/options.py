@@ -20,6 +20,9 @@ PEER = "--peer"
 LOOPBACK = "--loopback"
 OWNED = "--i-own-this-port"
 RESULTS = "--xdp-results"
+CERTIFICATE = "--certificate"
+KEY = "--certificate-key"
+SUMMARY = "--summary-md"
 ALLOW_INCOMPLETE = "--allow-incomplete"
 
 LEVELS = ("claims", "attach", "packets")
@@ -101,6 +104,15 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="write results.json here (default: reports/, named by NIC and time)",
     )
+    group.addoption(
+        CERTIFICATE,
+        metavar="DIR",
+        help="write certificates into this new folder; docs/certificate.md",
+    )
+    group.addoption(
+        KEY, metavar="KEY", help="sign them by this key, a PEM or OpenSSH one; docs/attestation.md"
+    )
+    group.addoption(SUMMARY, metavar="PATH", help="write a summary in Markdown, for a pull request")
     group.addoption(
         ALLOW_INCOMPLETE,
         action="store_true",

@@ -17,7 +17,9 @@ import pytest
 
 from xdpconform.options import (
     ALLOW_INCOMPLETE,
+    CERTIFICATE,
     IFACE,
+    KEY,
     LEVEL,
     LOOPBACK,
     MOCK,
@@ -27,6 +29,7 @@ from xdpconform.options import (
     PROFILE,
     RECORDING,
     RESULTS,
+    SUMMARY,
     TESTBED,
     VARIANT,
     add_options,
@@ -40,10 +43,12 @@ if TYPE_CHECKING:
     from xdpconform.lab import Subject
     from xdpconform.live import Setup
     from xdpconform.nic import Nic
-    from xdpconform.outputs.run import Run
+    from xdpconform.outputs.run import Certificate, Run
     from xdpconform.probes.bench import Bench
     from xdpconform.probes.lifecycle import Lifecycle
     from xdpconform.profiles import Match, Shelf
+
+_PATHS = (PROFILE, NETNS, RECORDING, CERTIFICATE, KEY, SUMMARY)
 
 RUN = pytest.StashKey["Run"]()
 LINES: pytest.StashKey[Lines] = pytest.StashKey()
@@ -96,6 +101,7 @@ def _start(config: pytest.Config) -> Run | None:
     if not (ifaces or recordings or mocks or made):
         return None
     _check_paths(config)
+    certificate = _certificate(config)
     if config.option.level is None:
         around = any(map(config.getoption, (TESTBED, PEER, LOOPBACK)))
         config.option.level = "packets" if around else "claims"
@@ -127,6 +133,7 @@ def _start(config: pytest.Config) -> Run | None:
     )
     if config.option.collectonly:
         return run
+    run.certificate = certificate
     stem = _plan_results(config, run)
     if config.pluginmanager.hasplugin("html"):
         from xdpconform.outputs.html import HtmlReport, plan
@@ -184,10 +191,27 @@ def _begin(config: pytest.Config, subjects: Sequence[Subject], benches: Mapping[
     return run
 
 
+def _certificate(config: pytest.Config) -> Certificate | None:
+    """Where certificates go, and who signs: seen to before a run that may take long."""
+    output, key = config.getoption(CERTIFICATE), config.getoption(KEY)
+    if not output:
+        if key:
+            raise pytest.UsageError(
+                f"{KEY} signs a certificate: name its folder with {CERTIFICATE}"
+            )
+        return None
+    from xdpconform.outputs.attest import load_signer
+    from xdpconform.outputs.certificate.folder import check_output
+    from xdpconform.outputs.run import Certificate
+
+    check_output(Path(output))
+    return Certificate(Path(output), load_signer(Path(key)) if key else None)
+
+
 def _check_paths(config: pytest.Config) -> None:
     # pytest takes a path that stands alone for a test's, and looks for its settings there.
     for option, value in pairwise(map(str, config.invocation_params.args)):
-        if option in (PROFILE, NETNS, RECORDING) and "/" in value and config.inipath is None:
+        if option in _PATHS and "/" in value and config.inipath is None:
             raise pytest.UsageError(
                 f"write {option}={value} in one word: as two, pytest looks for its settings there"
             )
@@ -207,17 +231,29 @@ def _ifaces(config: pytest.Config, *, stored: bool) -> list[str]:
 
 
 def _plan_results(config: pytest.Config, run: Run) -> Path:
-    from xdpconform.outputs.paths import default_stem, writable
+    from xdpconform.outputs.paths import default_stem
+    from xdpconform.sources.recording import SUFFIX
 
     root = config.rootpath if config.inipath else config.invocation_params.dir
     stem = default_stem(root, [subject.nic.id for subject in run.subjects], run.started)
-    path = Path(config.getoption(RESULTS) or f"{stem}.json")
+    named, summary = config.getoption(RESULTS), config.getoption(SUMMARY)
+    run.path = _planned(run, Path(named or f"{stem}.json"))
+    if run.path is not None and not named:
+        # Elsewhere a recording of this name may be one that the user keeps.
+        run.recording_path = Path(f"{stem}{SUFFIX}")
+    if summary:
+        run.summary = _planned(run, Path(summary))
+    return stem
+
+
+def _planned(run: Run, path: Path) -> Path | None:
+    from xdpconform.outputs.paths import writable
+
     problem = writable(path)
     if problem:
         run.problems.append(problem)
-    else:
-        run.path = path
-    return stem
+        return None
+    return path
 
 
 def pytest_report_header(config: pytest.Config) -> list[str] | None:

@@ -207,7 +207,7 @@ def test_link(runs: Runs) -> None:
 
 
 def test_junit(runs: Runs) -> None:
-    """JUnit's XML carries requirement and outcome as properties of each test."""
+    """JUnit's XML carries what a line says as properties of each test."""
     path = runs.pytester.path / "junit.xml"
 
     result = certify(runs, "-p", "no:html", f"--junitxml={path}")
@@ -215,14 +215,19 @@ def test_junit(runs: Runs) -> None:
     assert 0 == result.ret
     cases = ET.parse(path).getroot().findall(".//testcase")
     found = {
-        case.get("name"): [(p.get("name"), p.get("value")) for p in case.findall(".//property")]
+        case.get("name"): {p.get("name"): p.get("value") for p in case.findall(".//property")}
         for case in cases
     }
     assert 43 == len(found)
-    assert [("requirement", "XDP-FEAT-02"), ("outcome", "pass")] == found["test_basic[v0a]"]
-    assert [("requirement", "XDP-FEAT-06"), ("outcome", "not-claimed")] == found[
-        "test_hw_offload[v0a]"
-    ]
+    assert {
+        "nic": "v0a",
+        "requirement": "XDP-FEAT-02",
+        "outcome": "pass",
+        "level": "claims",
+        "expected": "basic required (profile veth)",
+        "observed": "basic claimed (xdp-features 0x67: basic redirect ndo-xmit rx-sg ndo-xmit-sg)",
+    } == found["test_basic[v0a]"]
+    assert "not-claimed" == found["test_hw_offload[v0a]"]["outcome"]
 
 
 def test_nothing_overwritten(runs: Runs) -> None:

@@ -6,13 +6,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.lab import Subject, requirements
 from xdpconform.outputs.results import Result, Results, build
 
+if TYPE_CHECKING:
+    from xdpconform.outputs.attest import Signer
+
 NO_NIC: Final = "no-nic"
 """In the ids of a run that names no NIC."""
+
+
+class Certificate(NamedTuple):
+    """Where certificates go, and who signs them; nobody if None."""
+
+    output: Path
+    signer: Signer | None
 
 
 class Run:
@@ -36,6 +46,11 @@ class Run:
         """Checks that broke."""
         self.path: Path | None = None
         """Where results.json goes."""
+        self.recording_path: Path | None = None
+        """Where the recording of live NICs goes."""
+        self.summary: Path | None = None
+        """Where the summary in Markdown goes."""
+        self.certificate: Certificate | None = None
         self.problems: list[str] = []
         self.notes: list[str] = []
         """What was put back that runs before this one had left."""

@@ -73,6 +73,8 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
         terminal.write_line(shown(problem), red=True)
     if run.path is not None:
         terminal.write_line(f"results: {run.path}")
+    if run.certificate is not None:
+        terminal.write_line(f"certificate: {run.certificate.output}")
 
 
 def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:

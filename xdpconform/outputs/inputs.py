@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""What a user names to be certified or exported: results.json, recordings, certificates' folders.
+
+Every one may come from a stranger.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_ISREG
+from typing import Final, NamedTuple
+
+import msgspec
+
+from xdpconform.errors import InputError
+from xdpconform.lab import Subject, judge, requirements, specification
+from xdpconform.outputs.attest.names import RECORDING, RESULTS
+from xdpconform.outputs.results import Result, Results, build, decode, result
+from xdpconform.profiles import Shelf
+from xdpconform.sources import recording
+from xdpconform.sources.recording import Recording
+from xdpconform.stored import take_recording
+
+SIZE_LIMIT: Final = 1 << 28
+"""Bytes of results.json. A NIC has 40 kB at level claims and half a megabyte at level packets."""
+
+
+class Given(NamedTuple):
+    """A NIC that was judged."""
+
+    results: Results
+    """Of this NIC alone."""
+    recording: Recording | None = None
+    """What it answered."""
+
+
+class _Head(msgspec.Struct):
+    schema: str = ""
+
+
+def take(words: Iterable[str], shelf: Shelf) -> list[Given]:
+    """The NICs that a user's words mean; recordings are judged.
+
+    A recording belongs to the results that name its digest; it is found by itself beside
+    results.json. Others are judged for the day they were taken on.
+
+    Args:
+        words: results.json files, recordings, folders that hold them.
+        shelf: the profiles that recordings are judged by.
+
+    Raises:
+        XdpConformError: a word means none of these, or a recording cannot be judged.
+    """
+    found: list[Results] = []
+    recordings: dict[str, Path] = {}
+    for word in words:
+        for path in _files(Path(word)):
+            schema = _schema(path)
+            if schema == recording.SCHEMA:
+                recordings[recording.read(path).digest] = path
+            else:
+                found.append(read_results(path))
+                beside = beside_results(path)
+                if beside.is_file():
+                    recordings.setdefault(recording.read(beside).digest, beside)
+    named = {nic.recording for results in found for nic in results.nics}
+    given = [
+        Given(one, recording.read(recordings[digest]) if digest in recordings else None)
+        for results in found
+        for one in apart(results)
+        for digest in [one.nics[0].recording or ""]
+    ]
+    for digest, path in recordings.items():
+        if digest not in named:
+            given += _judged(path, shelf)
+    return given
+
+
+def apart(results: Results) -> list[Results]:
+    """Each NIC of a run by itself."""
+    return [msgspec.structs.replace(results, nics=[nic]) for nic in results.nics]
+
+
+def whole(given: Sequence[Given], name: str) -> Results:
+    """The NICs of one run as the run had them.
+
+    Raises:
+        InputError: they are of several runs.
+    """
+    first = given[0].results
+    nics = [nic for one in given for nic in one.results.nics]
+    if any(msgspec.structs.replace(one.results, nics=first.nics) != first for one in given):
+        raise InputError(f"{name}: holds NICs of several runs; name one of them")
+    return msgspec.structs.replace(first, nics=nics)
+
+
+def beside_results(path: Path) -> Path:
+    """Where the recording of a results.json stands."""
+    if path.name == RESULTS:
+        return path.with_name(RECORDING)
+    return path.with_name(path.name.removesuffix(".json") + recording.SUFFIX)
+
+
+def read_results(path: Path) -> Results:
+    """A results.json.
+
+    Raises:
+        InputError: it cannot be read, or is none.
+    """
+    try:
+        return decode(_read(path, SIZE_LIMIT), str(path))
+    except (RecursionError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not results.json of this version: {error}") from error
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    if (path / RESULTS).is_file():
+        return [path / RESULTS]
+    found = sorted(one for one in path.iterdir() if (one / RESULTS).is_file())
+    found = [folder / RESULTS for folder in found] or recording.files_below(path)
+    if not found:
+        raise InputError(
+            f"{path}: neither results.json nor a recording in it; pytest --iface NIC makes the"
+            " one, xdpconform record the other"
+        )
+    return found
+
+
+def _schema(path: Path) -> str:
+    try:
+        return msgspec.json.decode(_read(path, SIZE_LIMIT), type=_Head).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: neither results.json nor a recording: {error}") from error
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        status = os.stat(path)
+        if not S_ISREG(status.st_mode):  # a pipe would never end
+            raise InputError(f"{path}: not a file")
+        with open(path, "rb") as file:
+            data = file.read(min(status.st_size, limit) + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
+    if len(data) > limit:
+        raise InputError(f"{path}: larger than {limit} bytes; no results.json or recording is")
+    return data
+
+
+def _judged(path: Path, shelf: Shelf) -> list[Given]:
+    return [
+        Given(judged(subject, moment(subject.recording, path)), subject.recording)
+        for subject in _known(take_recording(path, shelf))
+        if subject.recording is not None
+    ]
+
+
+def _known(subjects: Sequence[Subject]) -> Sequence[Subject]:
+    for subject in subjects:
+        if subject.nic.identity.ifindex == 0:
+            raise InputError(subject.nic.unknown)
+    return subjects
+
+
+def moment(taken: Recording | None, path: Path) -> datetime:
+    """When a recording was taken, in UTC.
+
+    Raises:
+        InputError: it does not say.
+    """
+    text = taken.taken if taken else ""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{path}: taken {text!r}, which is no time of RFC 3339; record the NIC anew"
+        ) from error
+
+
+def judged(subject: Subject, started: datetime) -> Results:
+    """The results of a stored NIC at level claims, waivers held against the day of `started`."""
+    lines = [
+        Result(**result(line.requirement, specification()[line.requirement].title, finding))
+        for line, finding in judge(subject, started.date())
+    ]
+    return build(
+        [subject],
+        {subject.nic.id: lines},
+        started=started.isoformat(timespec="seconds"),
+        level="claims",
+        required=requirements(),
+    )
