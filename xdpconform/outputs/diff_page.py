@@ -119,7 +119,7 @@ def _rest(found: Diff) -> str:
 
 
 def _state(found: Diff) -> str:
-    """The class of the headline."""
+    """The class of the page."""
     if not found.judged:
         return "plain"
     return "worse" if found.counts[REGRESSION] else "well"
