@@ -173,32 +173,37 @@ def _statements(
 
 def _payload(
     found: bytes, wanted: bytes | None, files: Mapping[str, bytes], place: str
-) -> Iterator[Problem]:
+) -> list[Problem]:
     """How a statement differs from what the files make."""
     if found == wanted:
-        return
+        return []
     try:
         stated = msgspec.json.decode(found)
     except (ValueError, RecursionError) as error:
-        yield Problem(STATEMENTS, f"{place}: no statement: {_short(error)}")
-        return
+        return [Problem(STATEMENTS, f"{place}: no statement: {_short(error)}")]
     digests = _digests(stated)
-    for name in SUBJECTS:
-        if name in files and name not in digests:
-            yield Problem(STATEMENTS, f"{place}: says nothing of {name}")
-        elif name in files and digests[name] != sha256(files[name]):
-            says = shown(digests[name])[:80]
-            yield Problem(
-                name, f"its digest is sha256:{sha256(files[name])}, the statement says {says}"
-            )
-        elif name not in files and name in digests:
-            yield Problem(name, "missing, though the statement is about it")
+    problems = [*_subjects(digests, files, place)]
     # The rest follows from results.json: where that was changed, everything else would differ too.
     if wanted is None or digests.get(RESULTS) != sha256(files[RESULTS]):
-        return
+        return problems
     told = list(_differences("", stated, msgspec.json.decode(wanted)))[:_DIFFERENCES]
-    told = told or ["the files make the same statement, in other bytes"]
-    yield from (Problem(STATEMENTS, f"{place}: {text}") for text in told)
+    if not told and not problems:
+        told = ["the files make the same statement, in other bytes"]
+    return [*problems, *(Problem(STATEMENTS, f"{place}: {text}") for text in told)]
+
+
+def _subjects(
+    digests: Mapping[str, str], files: Mapping[str, bytes], place: str
+) -> Iterator[Problem]:
+    for name in SUBJECTS:
+        if name not in files:
+            if name in digests:
+                yield Problem(name, f"missing, though {STATEMENTS} is about it")
+        elif name not in digests:
+            yield Problem(STATEMENTS, f"{place}: says nothing of {name}")
+        elif digests[name] != (found := sha256(files[name])):
+            says = shown(digests[name])[:80]
+            yield Problem(name, f"its digest is sha256:{found}, {STATEMENTS} says {says}")
 
 
 def _digests(stated: object) -> dict[str, str]:

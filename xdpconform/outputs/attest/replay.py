@@ -104,13 +104,13 @@ def _matches(nic: NicResults, subject: Subject, shelf: Shelf) -> list[Match | No
     if loaded is None:
         raise LookupError(_no_profile(nic.profile.name, nic.profile.digest, shelf.of(driver)))
     told, named = match([loaded], subject.nic), match([loaded], subject.nic, [nic.profile.name])
-    found = [one for one in dict.fromkeys((told, named)) if one and one.name == nic.profile.name]
+    found = [one for one in (told, named) if one and one.name == nic.profile.name]
     if not found:
         raise LookupError(
             f"judged by profile {shown(nic.profile.name)[:80]}, under which the recorded NIC does"
             f" not fall; it falls under {told.name if told else 'none of that digest'}"
         )
-    return [*found]
+    return [*found[:1], *(one for one in found[1:] if one != found[0])]
 
 
 def _no_profile(name: str, digest: str, there: list[LoadedProfile]) -> str:
