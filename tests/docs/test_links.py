@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from xdpconform.cli import _parser
+from xdpconform.verbs import parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -79,7 +79,7 @@ def test_commands(page: Path, pytestconfig: pytest.Config) -> None:
         if program == "xdpconform" and words[1] != "run":
             with contextlib.redirect_stderr(io.StringIO()) as said:
                 try:
-                    _parser().parse_args(words[1:])
+                    parser().parse_args(words[1:])
                 except SystemExit as stop:
                     wrong += [said.getvalue()] if stop.code else []
         elif program == "pytest":
