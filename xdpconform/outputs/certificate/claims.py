@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The claims matrix: each flag and value by state, as expected, as claimed, and how it is proven."""
+"""The claims matrix: each flag and value by state, expected, claimed, and how it is proven."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _row(
 
 def _proof(lines: Sequence[Result]) -> tuple[str, str, int, int]:
     """How far a claim is proven: in words, in one word, how many lines hold, and of how many."""
-    counts = Counter(line.outcome for line in lines)
+    counts = Counter[str](line.outcome for line in lines)
     tried = len(lines) - counts["blocked"] - counts["error"]
     if not tried:
         word = "could not be tried" if lines else "not tried"
@@ -174,7 +174,7 @@ def _proof(lines: Sequence[Result]) -> tuple[str, str, int, int]:
     )
     held = counts["pass"]
     if counts["not-claimed"] == tried:
-        text = f"{level}: nothing to prove, by {_lines(tried)}"
+        text = f"{level}: not claimed, in {_lines(tried)}"
         return text, "none", 0, tried
     parts = [f"{held} of {_lines(tried)} {'holds' if tried == 1 else 'hold'}"]
     parts += [

@@ -18,8 +18,8 @@ DEEPEST: Final = 6
 """Levels of lists and tables that are laid out; what is deeper is shown as JSON."""
 SHORT: Final = 120
 """Bytes of JSON below which a value is shown again with each line."""
-INLINE: Final = 72
-"""Characters of a list or table that stands in one line of text."""
+INLINE: Final = 200
+"""Characters of a table that stands in one line of text; a list does at any length."""
 
 Value: TypeAlias = "str | tuple[Item, ...]"
 """In words, or named values one below another."""
@@ -37,8 +37,8 @@ class Shared(NamedTuple):
 
     anchor: str
     value: Value
-    lines: tuple[str, ...]
-    """Anchors of the lines."""
+    users: tuple[tuple[str, str], ...]
+    """The requirements that rest on it, each with the anchor of its first line that does."""
 
 
 class Proof(NamedTuple):
@@ -95,9 +95,17 @@ class Evidence:
     def shared(self) -> list[Shared]:
         """What several lines rest on, in the order of its first use."""
         return [
-            Shared(anchor, words(self._values[text]), tuple(self._users[text]))
+            Shared(anchor, words(self._values[text]), users(self._users[text]))
             for text, anchor in self._shared.items()
         ]
+
+
+def users(anchors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The requirements behind anchors, each with its first; see `view.anchors`."""
+    found: dict[str, str] = {}
+    for anchor in anchors:
+        found.setdefault(anchor.partition(".")[0], anchor)
+    return tuple(found.items())
 
 
 def encoded(value: object) -> bytes:
@@ -144,8 +152,8 @@ def _in_a_line(value: Mapping[str, object] | list[object]) -> str | None:
     members = value.values() if isinstance(value, Mapping) else value
     if any(isinstance(one, (Mapping, list)) for one in members):
         return None
-    if isinstance(value, Mapping):
-        text = ", ".join(f"{name} {_scalar(one)}" for name, one in value.items())
-    else:
-        text = ", ".join(map(_scalar, value))
-    return text or "none" if len(text) <= INLINE or len(value) <= 1 else None
+    if not isinstance(value, Mapping):
+        texts = [_scalar(one) for one in value]
+        return (", " if not any("," in one for one in texts) else "; ").join(texts) or "none"
+    text = ", ".join(f"{name} {_scalar(one)}" for name, one in value.items())
+    return (text or "none") if len(text) <= INLINE else None

@@ -159,7 +159,7 @@ def _elsewhere(nic: NicResults) -> Limit:
     if identity.firmware:
         parts.insert(0, f"firmware {identity.firmware}")
     if nic.environment is None:
-        parts.append("whose configuration and module nobody noted")
+        parts.append("whose configuration and module nobody noted,")
     return Limit("Other builds", f"this holds for {', '.join(parts)} and for no other")
 
 

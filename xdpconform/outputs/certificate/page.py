@@ -20,8 +20,9 @@ from urllib.parse import quote
 from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
 from xdpconform.outputs.certificate import claims, pictures
+from xdpconform.outputs.certificate.evidence import users
 from xdpconform.outputs.certificate.limits import reached
-from xdpconform.outputs.certificate.view import MARKS, VERDICTS, view
+from xdpconform.outputs.certificate.view import VERDICTS, view
 from xdpconform.outputs.words import ORDER
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 
     from xdpconform.outputs.results import NicResults, Results
 
-LONG: Final = 320
+LONG: Final = 800
 """Characters of a text beyond which it is folded; unfolded, and on paper, it is whole."""
+
+FOLDED: Final = 160
+"""Characters of it that are seen."""
 
 
 class Entry(NamedTuple):
@@ -109,6 +113,19 @@ def stylesheet() -> str:
     return re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL).strip()
 
 
+def folded(text: str) -> str:
+    """A text of any length: what is very long is folded, and whole once unfolded and on paper."""
+    if len(text) <= LONG:
+        return text
+    from markupsafe import Markup, escape
+
+    start, whole = escape(shown(text[:FOLDED])), escape(shown(text))
+    return Markup(  # noqa: S704 - escaped above
+        f'<details class="long"><summary>{start}\u2026 <i>({len(text)} characters)</i></summary>'
+        f"{whole}</details>"
+    )
+
+
 @cache
 def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -122,9 +139,8 @@ def _templates() -> Environment:
         finalize=lambda value: shown(value) if type(value) is str else value,
         auto_reload=False,
     )
+    environment.filters.update(text=folded, users=users)
     environment.globals.update(
-        marks=MARKS,
         states=claims.STATES,
-        long=LONG,
     )
     return environment

@@ -92,13 +92,13 @@ def flows(anchored: Sequence[tuple[str, Result]]) -> list[Flow]:
     for anchor, line in anchored:
         evidence = line.evidence
         sent, seen = evidence.get("sent"), evidence.get("seen by the program")
-        if not line.requirement.startswith("XDP-ACT-") or not (_count(sent) and _count(seen)):
+        if not line.requirement.startswith("XDP-ACT-") or sent is None or seen is None:
             continue
-        counts: list[tuple[str, int]] = [("sent", int(sent)), ("seen", int(seen))]
+        counts = [("sent", _count(sent)), ("seen", _count(seen))]
         for name in _COUNTED:
             capture = evidence.get(name)
             number = capture.get("frames") if isinstance(capture, dict) else 0
-            counts.append((name, int(number) if _count(number) else 0))
+            counts.append((name, _count(number)))
         row = f"[{line.param}]" if line.param else ""
         program = words(evidence.get("program", ""))
         found.append(
@@ -113,5 +113,6 @@ def flows(anchored: Sequence[tuple[str, Result]]) -> list[Flow]:
     return found[:MOST]
 
 
-def _count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63
+def _count(value: object) -> int:
+    """A number of frames; 0 for what can be none."""
+    return value if isinstance(value, int) and 0 <= value < 1 << 63 else 0

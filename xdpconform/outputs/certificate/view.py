@@ -40,21 +40,11 @@ AREAS: Final = {
 """Chapters of the specification by the middle of a requirement's name, in their order."""
 _OTHER: Final = "Others"
 
-MARKS: Final = {
-    "pass": "\u2713",
-    "fail": "\u2717",
-    "error": "!",
-    "blocked": "\u2016",
-    "waived": "~",
-    "not-claimed": "\u2013",
-}
-"""A sign for each outcome, beside its word: never colour alone."""
-
 VERDICTS: Final = {
     "CONFORMS": "What the driver claims, what its profile says and what it does agree, in every"
-    " line that was run.",
-    "FAILS": "Claim, profile and behaviour differ.",
-    "INCOMPLETE": "Nothing that was tried failed; not everything could be tried.",
+    " line that was run",
+    "FAILS": "Claim, profile and behaviour differ",
+    "INCOMPLETE": "Nothing that was tried failed; not everything could be tried",
 }
 
 _WAIVE: Final = (
@@ -85,7 +75,6 @@ class Line(NamedTuple):
     result: Result
     word: str
     """The outcome, of a fail its kind."""
-    mark: str
     reason: tuple[str, ...]
     """Lines of text."""
     advice: str
@@ -151,7 +140,7 @@ def view(results: Results, signer: str | None) -> View:
     return View(
         nic=nic,
         title=f"XDP conformance of {nic.id}",
-        meaning=VERDICTS[nic.verdict],
+        meaning=_meaning(nic.verdict, counts),
         counts=tuple((word, counts[word]) for word in ORDER if counts[word]),
         facts=tuple(_facts(results, nic, signer)),
         limits=tuple(limits(results, nic, signer)),
@@ -179,6 +168,21 @@ def anchors(lines: Iterable[Result]) -> list[str]:
         counts[base] += 1
         found.append(base if counts[base] == 1 else f"{base}.{counts[base]}")
     return found
+
+
+def _meaning(verdict: str, counts: Counter[str]) -> str:
+    failed, waived = counts["fail"], counts["waived"]
+    text = VERDICTS[verdict]
+    if failed:
+        text += f" in {_number(failed, 'line')}"
+    if waived:
+        text += f"{'; a waiver covers' if failed else ', but for'} {_number(waived, 'line')}"
+        text += "" if failed else " that a waiver covers"
+    return f"{text}."
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _facts(results: Results, nic: NicResults, signer: str | None) -> Iterable[Fact]:
@@ -272,7 +276,7 @@ def _line(anchor: str, line: Result, evidence: Evidence) -> Line:
     word = outcome(line)
     advice = ADVICE.get(word, "") if line.outcome in ("fail", "error") else ""
     reason = tuple(text for text in line.reason.split("\n") if text.strip())
-    return Line(anchor, line, word, MARKS[line.outcome], reason, advice, evidence.of(anchor))
+    return Line(anchor, line, word, reason, advice, evidence.of(anchor))
 
 
 def _environment(nic: NicResults) -> Iterable[Fact]:
