@@ -39,7 +39,7 @@ def export(name: str, results: Results) -> str:
     """
     function = FORMATS.get(name)
     if function is None:
-        raise InputError(f"no format {shown(name)!r}; there are: {', '.join(FORMATS)}")
+        raise InputError(f"no format '{shown(name)}'; there are: {', '.join(FORMATS)}")
     return function(results)
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 VERSION: Final = {"major": 5, "minor": 3}
 _DIGITS: Final = 16
 """Hexadecimal digits of a digest in an id."""
+_STEP: Final = 100
+"""Characters of a step of an id or path."""
 _EXCERPT: Final = 4000
 """Characters of each of a line's texts; log_excerpt holds 16,384."""
 _NUMBERS: Final = {"attach_ms": "ms"}
@@ -97,7 +99,7 @@ def _check(results: Results, submission: Submission) -> None:
     for name, value in submission._asdict().items():
         form, words = _FORMS[name]
         if value is not None and not re.fullmatch(form, value):
-            raise InputError(f"KCIDB: {name} {shown(value)!r}: expected {words}")
+            raise InputError(f"KCIDB: {name} '{shown(value)}': expected {words}")
     kernels = {nic.identity.kernel for nic in results.nics}
     if len(kernels) > 1 and (submission.commit or submission.build):
         named = ", ".join(sorted(map(plain, kernels)))
@@ -150,7 +152,11 @@ def _build(name: str, nic: NicResults, submission: Submission) -> dict[str, Any]
     }
     if environment and environment.build:
         found["comment"] = plain(environment.build)
-    if environment and environment.machine and re.fullmatch(r"[a-z0-9_]+", environment.machine):
+    if (
+        environment
+        and environment.machine
+        and re.fullmatch(r"[a-z0-9_]{1,64}", environment.machine)
+    ):
         found["architecture"] = environment.machine
     if environment and environment.config:
         found["misc"]["config"] = {
@@ -167,7 +173,7 @@ def _tests(
     taken: set[str] = set()
     found = []
     for number, line in enumerate(lines_of(results, nic)):
-        steps = [safe_id(part) for part in (nic.id, line.requirement, line.param) if part]
+        steps = [safe_id(part[:_STEP]) for part in (nic.id, line.requirement, line.param) if part]
         name = f"{origin}:{'/'.join([run, *steps])}"
         if name in taken:
             name = f"{name}/{number}"  # a step has no slash
@@ -198,7 +204,7 @@ def _where(nic: NicResults) -> str:
 
 def _path(line: Result) -> str:
     steps = ["xdpconform", line.requirement, *([line.param] if line.param else [])]
-    return ".".join(re.sub(r"[^a-zA-Z0-9_-]", "_", step) or "_" for step in steps)
+    return ".".join(re.sub(r"[^a-zA-Z0-9_-]", "_", step[:_STEP]) or "_" for step in steps)
 
 
 def _misc(line: Result) -> dict[str, str]:

@@ -42,7 +42,7 @@ _SECTIONS: Final = (
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>|~&$]|:(?=//))", re.IGNORECASE)
 """Characters that mean something to GitHub's Markdown; a backslash makes each a character."""
 _CALLS: Final = re.compile(
-    r"@|www(?=\.)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|:(?=[\w+-]*[a-z_+-][\w+-]*:)", re.IGNORECASE
+    r"@|www(?=\.)|(?<=#)(?=\d)|(?<=GH-)(?=\d)|:(?=[+-]1:|[\w+-]*[a-z][\w+-]*:)", re.IGNORECASE
 )
 """Mentions, addresses, issues and emoji are found in the finished text, where no escape helps."""
 _JOINER: Final = "\u2060"
