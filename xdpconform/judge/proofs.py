@@ -29,7 +29,7 @@ PROOFS: Final = {
     "ndo-xmit": _of("XMIT", [1]),
     "xsk-zerocopy": (
         *_of("BIND", [1, 3, 4, 5, 6, 7, 8]),
-        *_of("SOCK", range(1, 12), "zero-copy"),
+        *_of("SOCK", (1, *range(3, 12)), "zero-copy"),
         *_of("TXHINT", [2], "zero-copy"),
     ),
     "hw-offload": _of("ATTACH", [6]),
@@ -41,7 +41,7 @@ PROOFS: Final = {
     "tx-timestamp": _of("TXHINT", [1], "timestamp"),
     "tx-checksum": _of("TXHINT", [1], "checksum"),
     "tx-launch-time-fifo": _of("TXHINT", [1], "launch-time"),
-    "xdp-zc-max-segs": _of("BIND", [6, 7]),
+    "xdp-zc-max-segs": (*_of("BIND", [6, 7]), *_of("SOCK", [2], "zero-copy")),
 }
 """By claim, in netdev.yaml's names."""
 
