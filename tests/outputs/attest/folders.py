@@ -22,6 +22,7 @@ from xdpconform.stored import take_recording
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xdpconform.lab import Subject
     from xdpconform.outputs.attest import Signer
     from xdpconform.outputs.attest.keys import Trusted
     from xdpconform.sources.recording import Recording
@@ -46,10 +47,14 @@ class Keys(NamedTuple):
 
 
 @cache
-def judged(name: str, started: str = STARTED, profiles: tuple[Path, ...] = ()) -> Results:
+def judged(name: str) -> Results:
     """The results of a tracked recording."""
-    path = recorded(name)
-    (subject,) = take_recording(path, Shelf(profiles))
+    (subject,) = take_recording(recorded(name), Shelf())
+    return results_of(subject, recordings.read(recorded(name)))
+
+
+def results_of(subject: Subject, recording: Recording, started: str = STARTED) -> Results:
+    """The results of level claims of a NIC, as a run would write them."""
     lines = [
         Result(**result(line.requirement, specification()[line.requirement].title, finding))
         for line, finding in judge(subject, date.fromisoformat(started[:10]))
@@ -61,7 +66,7 @@ def judged(name: str, started: str = STARTED, profiles: tuple[Path, ...] = ()) -
         level="claims",
         required=requirements(),
     )
-    return changed(results, recording=recordings.read(path).digest)
+    return changed(results, recording=recording.digest)
 
 
 def recorded(name: str) -> Path:

@@ -242,8 +242,8 @@ def test_borrowed_signature(keys: Keys) -> None:
 
     assert [
         (
-            f"{SSH_SIGNATURE}: by {keys.signer('ssh').label}, of {STATEMENTS}: Signature verification"
-            " failed: incorrect signature; Could not verify signature."
+            f"{SSH_SIGNATURE}: by {keys.signer('ssh').label}, of {STATEMENTS}: Signature"
+            " verification failed: incorrect signature; Could not verify signature."
         )
     ] == told(borrowed)
     assert [f"{STATEMENTS}: line 1: not signed by the key in {SIGNER}, {label}"] == told(first)

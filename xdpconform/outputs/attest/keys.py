@@ -91,7 +91,7 @@ def load_trusted(paths: Iterable[Path]) -> Trusted | None:
             raise InputError(f"{path}: a private key; signatures are checked by its public one")
         if data.startswith(b"-----BEGIN"):
             try:
-                keys.add(pem.read_public(data))
+                keys.add(pem.read_public(b"\n".join(data.split(b"\r\n")).strip() + b"\n"))
             except ValueError as error:
                 raise InputError(f"{path}: {error}") from error
         else:

@@ -6,6 +6,7 @@ What was seen of programs and frames cannot be replayed; lines above level claim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -26,7 +27,9 @@ from xdpconform.sources.recording import Recording
 from xdpconform.sources.replay import Replay
 
 _WORDED: Final = ("title", "expected", "observed", "reason")
-"""Fields that a redacted recording, or another version of this package, may word differently."""
+"""Fields that another version of this package may word differently."""
+# As outputs/redact.py leaves them, each as long as it was: a host's name, an address, a name by it.
+_REDACTED: Final = re.compile(r"x{3,}|00([:-])(?:00\1){4}00|(?<=x)0{9}[0-9a-f]{3}")
 _TOLD: Final = 300
 _HEX: Final = 32
 """Digits of a netlink message's header: a shorter text is none."""
@@ -82,7 +85,7 @@ def _subject(nic: NicResults, recording: Recording, shelf: Shelf) -> Subject:
     subjects = take_stored(Replay(recording, name), "recording", shelf)
     for subject in subjects:
         identity = subject.nic.identity
-        if identity.ifindex == ifindex and (identity.ifname == ifname or recording.redacted):
+        if identity.ifindex == ifindex and _same(ifname, identity.ifname, recording):
             return subject
     if len(subjects) == 1 and subjects[0].nic.identity.ifindex == 0:
         raise LookupError(f"{RECORDING} cannot be judged: {shown(subjects[0].nic.unknown)[:_TOLD]}")
@@ -125,10 +128,11 @@ def _compare(results: Results, recording: Recording, subject: Subject) -> Replay
     (nic,) = results.nics
     again = _judged(results, subject)
     lines = {(line.requirement, line.param): line for line in nic.results}
-    told = [*_facts(nic, again, redacted=recording.redacted), *_unanswered(results, nic)]
+    told = [*_facts(nic, again, recording), *_unanswered(results, nic)]
     if len(lines) < len(nic.results):
         told.append("a line stands there twice")
-    same, worded = 0, []
+    same, redacted = 0, 0
+    worded: dict[str, list[str]] = {}
     for line in again.results:
         name = label(line)
         seen = lines.get((line.requirement, line.param))
@@ -140,18 +144,28 @@ def _compare(results: Results, recording: Recording, subject: Subject) -> Replay
         elif _outcome(seen) != _outcome(line):
             gives = f"{_outcome(line)}: {_short(line.reason)}"
             told.append(f"{name}: {_outcome(seen)}, the recording gives {gives}")
-        elif words := [*_differing(seen, line)]:
-            worded += [f"{name}: {text}" for text in words]
-        else:
+        elif words := [*_differing(seen, line, recording)]:
+            worded[name] = words
+        elif _plain(seen.evidence) == _plain(line.evidence):
             same += 1
+        elif recording.redacted:
+            redacted += 1
+        else:
+            worded[name] = ["evidence: not the bytes that the recording holds"]
     above = sum(line.level != Level.CLAIMS.value for line in nic.results)
     notes = []
-    if excuse := _excuse(results, recording):
-        if worded:
-            notes.append(f"{len(worded)} fields of lines are worded otherwise: {excuse}")
-    else:
-        told += worded
+    if redacted:
+        notes.append(f"{_lines(redacted)} the same but for evidence: the recording is redacted")
+    if results.tool.version == __version__:
+        told += [f"{name}: {text}" for name, words in worded.items() for text in words]
+    elif told or worded:
+        versions = f"made by version {_short(results.tool.version)}, replayed by {__version__}"
+        notes.append(f"{_lines(len(worded))} worded otherwise: {versions}")
     return Replayed(same, above, notes, [Problem(RESULTS, text) for text in told])
+
+
+def _lines(number: int) -> str:
+    return "1 line is" if number == 1 else f"{number} lines are"
 
 
 def _judged(results: Results, subject: Subject) -> NicResults:
@@ -164,24 +178,17 @@ def _judged(results: Results, subject: Subject) -> NicResults:
     return nic_results(subject, lines, requirements())
 
 
-def _excuse(results: Results, recording: Recording) -> str:
-    """Why words may differ where outcomes do not; empty if they may not."""
-    if results.tool.version != __version__:
-        return f"made by version {_short(results.tool.version)}, this is {__version__}"
-    return "the recording is redacted" if recording.redacted else ""
-
-
-def _facts(nic: NicResults, again: NicResults, *, redacted: bool) -> Iterator[str]:
+def _facts(nic: NicResults, again: NicResults, recording: Recording) -> Iterator[str]:
     """What the recording tells otherwise of the device."""
-    seen, told = msgspec.to_builtins((nic.identity, again.identity))
-    if not redacted:  # names and firmware may be changed
-        for field, value in seen.items():
-            if value != told[field]:
-                yield f"identity: {field} is {value!r}, the recording gives {told[field]!r}"
+    one, other = msgspec.to_builtins((nic.identity, again.identity))
+    for field, value in one.items():
+        if not _same(value, other[field], recording):
+            found, told = _short(repr(value)), _short(repr(other[field]))
+            yield f"identity: {field} is {found}, the recording gives {told}"
     if nic.capabilities != again.capabilities:
         yield "capabilities: not those that the recording gives"
-    seen, told = (one.environment and one.environment.offloads for one in (nic, again))
-    if nic.environment is not None and seen != told:
+    offloads = [one.environment and one.environment.offloads for one in (nic, again)]
+    if nic.environment is not None and offloads[0] != offloads[1]:
         yield "environment: offloads are not those that the recording gives"
 
 
@@ -198,13 +205,25 @@ def _outcome(line: Result) -> str:
     return f"{line.outcome} ({line.kind})" if line.kind else line.outcome
 
 
-def _differing(seen: Result, told: Result) -> Iterator[str]:
+def _differing(seen: Result, told: Result, recording: Recording) -> Iterator[str]:
     for field in _WORDED:
         one, other = getattr(seen, field), getattr(told, field)
-        if one != other:
-            yield f"{field} is {_short(one)!r}, the recording gives {_short(other)!r}"
-    if _plain(seen.evidence) != _plain(told.evidence):
-        yield "evidence: not the bytes that the recording holds"
+        if not _same(one, other, recording):
+            found = _short(repr(one))
+            yield f"{field} is {found}, the recording gives {_short(repr(other))}"
+
+
+def _same(seen: object, told: object, recording: Recording) -> bool:
+    """Whether a value is the recording's; of a redacted one, but for what was taken out of it."""
+    if seen == told:
+        return True
+    if not (recording.redacted and isinstance(seen, str) and isinstance(told, str)):
+        return False
+    pattern, end = "", 0
+    for mark in _REDACTED.finditer(told):
+        pattern += re.escape(told[end : mark.start()]) + f".{{{len(mark[0])}}}"
+        end = mark.end()
+    return re.fullmatch(pattern + re.escape(told[end:]), seen, re.DOTALL) is not None
 
 
 def _plain(value: object) -> object:

@@ -94,7 +94,7 @@ def verify_folder(
     files = dict(_files(folder, problems))
     unread = {problem.file for problem in problems}
     checked = check(files, trusted)
-    problems += [one for one in checked.problems if files.get(one.file) or one.file not in unread]
+    problems += [one for one in checked.problems if one.file not in unread]
     if shelf is None or checked.results is None:
         return Verified(folder, checked, problems)
     from xdpconform.outputs.attest.replay import replay
@@ -155,7 +155,9 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, bytes]]
 
 
 def _read(path: Path, limit: int) -> bytes:
-    # Not to wait for a pipe's other end, and not to follow a link out of the folder.
+    if path.is_symlink():  # O_NOFOLLOW would say the same in other words
+        raise ValueError("a symbolic link")
+    # Not to wait for a pipe's other end, and not to follow a link that appeared meanwhile.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
@@ -170,6 +172,7 @@ def _read(path: Path, limit: int) -> bytes:
 def _text(one: Verified, trusted: Trusted | None) -> str:
     folder = shown(str(one.folder))
     lines = [f"    {problem}" for problem in one.problems]
+    lines += [f"    {note}" for note in (one.replayed.notes if one.replayed else ())]
     if one.problems:
         return "\n".join([f"{folder}: refused", *lines]) + "\n"
     results = one.checked.results
@@ -178,11 +181,10 @@ def _text(one: Verified, trusted: Trusted | None) -> str:
     said = f"{shown(nic.id)} {nic.verdict} at level {results.level}"
     if nic.source == "mock":
         said += " (simulated: no NIC was asked)"
-    text = f"{folder}: verified: {said}\n    {_signed(one.checked.signer, trusted)}\n"
+    lines.insert(0, f"    {_signed(one.checked.signer, trusted)}")
     if one.replayed is not None:
-        text += f"    {_replayed(one.replayed)}\n"
-        text += "".join(f"    {note}\n" for note in one.replayed.notes)
-    return text
+        lines.insert(1, f"    {_replayed(one.replayed)}")
+    return "\n".join([f"{folder}: verified: {said}", *lines]) + "\n"
 
 
 def _signed(signer: str | None, trusted: Trusted | None) -> str:
