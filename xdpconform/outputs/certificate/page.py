@@ -17,6 +17,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+
 from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
 from xdpconform.outputs.certificate import claims, pictures
@@ -57,7 +59,9 @@ def certificate_page(results: Results, signer: str | None) -> bytes:
         InputError: there is not exactly one NIC.
     """
     _one(results)
-    return _render("certificate.html.j2", view=view(results, signer), columns=pictures.COLUMNS)
+    # As they are once written: a page made of the file has the same bytes.
+    written = msgspec.json.decode(msgspec.json.encode(results, order="sorted"), type=type(results))
+    return _render("certificate.html.j2", view=view(written, signer), columns=pictures.COLUMNS)
 
 
 def index_page(entries: Sequence[Entry]) -> bytes:
@@ -102,8 +106,7 @@ def _render(template: str, **values: object) -> bytes:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = _templates().get_template(template)
     text = page.render(style=Markup(style), digest=digest, **values)  # noqa: S704 - our own file
-    # A surrogate can stand in no page; `shown` has made escapes of those in the results.
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode()
 
 
 @cache

@@ -136,7 +136,7 @@ def view(results: Results, signer: str | None) -> View:
     nic = results.nics[0]
     anchored = list(zip(anchors(nic.results), nic.results, strict=True))
     evidence = Evidence(anchored)
-    counts = Counter(line.outcome for line in nic.results)
+    counts = Counter[str](line.outcome for line in nic.results)
     return View(
         nic=nic,
         title=f"XDP conformance of {nic.id}",
