@@ -207,7 +207,7 @@ def test_environment() -> None:
         "CONFIG_BPF_JIT=y, CONFIG_XDP_SOCKETS=y",
         "virtio_net, in-tree, srcversion F0E1D2C3B4A5968778695A4",
         "rx-checksum, tx-tcp-segmentation",
-        "MTU 1500",
+        f"MTU {results().nics[0].identity.mtu}",
     ):
         assert text in found
     assert "nobody looked" in page(environment=None)
