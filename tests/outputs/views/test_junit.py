@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,7 @@ def own(folder: Path, *words: str | Path) -> ET.Element:
     subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--junitxml={path}", *words],
         cwd=ROOT,
+        env={**os.environ, "XDPCONFORM_REPORTS": str(folder)},
         capture_output=True,
         check=False,
     )
