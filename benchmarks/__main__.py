@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from benchmarks import (
+    certificate,
     certify,
     dev_get,
     dump,
@@ -19,6 +20,7 @@ from benchmarks import (
     replay,
     show,
     testbed,
+    verify,
     xsk,
     xsk_cycles,
 )
@@ -34,11 +36,13 @@ BENCHMARKS: dict[str, Callable[[Settings], Report]] = {
     "dump": dump.measure,
     "show": show.measure,
     "plugin_idle": plugin_idle.measure,
+    "certificate": certificate.measure,
     "certify": certify.measure,
     "judge": judge.measure,
     "replay": replay.measure,
     "live_frames": live_frames.measure,
     "testbed": testbed.measure,
+    "verify": verify.measure,
     "leaks": leaks.measure,
     "xsk": xsk.measure,
     "xsk_cycles": xsk_cycles.measure,

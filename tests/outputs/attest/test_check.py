@@ -242,7 +242,7 @@ def test_borrowed_signature(keys: Keys) -> None:
 
     assert [
         (
-            f"{SSH_SIGNATURE}: by {keys.signer('ssh').label}, of {STATEMENTS}: Signature"
+            f"{SSH_SIGNATURE}: by {keys.signer('ssh').label}: Signature"
             " verification failed: incorrect signature; Could not verify signature."
         )
     ] == told(borrowed)

@@ -204,8 +204,10 @@ LIES: dict[str, tuple[Callable[[Results], Results], list[str]]] = {
     "no-profile": (
         lambda results: changed(results, profile=None),
         [
-            ("results.json: XDP-FEAT-01: pass, the recording gives blocked: no profile for driver"
-            " veth")
+            (
+                "results.json: XDP-FEAT-01: pass, the recording gives blocked:"
+                " no profile for driver veth"
+            )
         ],
     ),
     "other-profile": (

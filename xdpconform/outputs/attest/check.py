@@ -288,9 +288,9 @@ def _ssh_signer(
     else:
         why = ssh.check(data, signature)
         if not why and trusted is not None:
-            why = "by none of the keys given"
+            why = "none of the keys given"
     if why:
-        problems.append(Problem(SSH_SIGNATURE, f"by {label}, of {STATEMENTS}: {why}"))
+        problems.append(Problem(SSH_SIGNATURE, f"by {label}: {why}"))
     return label
 
 

@@ -222,13 +222,13 @@ def check_allowed(data: bytes, signature: bytes, allowed: bytes) -> str:
     with _files(signature=signature, allowed=allowed) as files:
         found = _keygen("find-principals", "-s", files["signature"], "-f", files["allowed"])
         if found.returncode:
-            return "by none of the keys given"
+            return "none of the keys given"
         for principal in found.stdout.decode("utf-8", "surrogateescape").splitlines():
             words = ("-n", NAMESPACE, "-I", principal, "-s", files["signature"])
             done = _keygen("verify", *words, "-f", files["allowed"], data=data)
             if done.returncode == 0:
                 return ""
-        return _told(done) if found.stdout.strip() else "by none of the keys given"
+        return _told(done) if found.stdout.strip() else "none of the keys given"
 
 
 @contextmanager

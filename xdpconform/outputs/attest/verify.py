@@ -159,11 +159,14 @@ def _read(path: Path, limit: int) -> bytes:
         raise ValueError("a symbolic link")
     # Not to wait for a pipe's other end, and not to follow a link that appeared meanwhile.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not S_ISREG(status.st_mode):
             raise ValueError("not a regular file")
-        data = file.read(min(status.st_size, limit) + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(min(status.st_size, limit) + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise ValueError(f"larger than {limit} bytes")
     return data
