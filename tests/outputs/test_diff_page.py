@@ -112,7 +112,7 @@ def test_nothing_is_loaded() -> None:
     assert set() == read.tags & {"script", "link", "img", "iframe", "object", "base", "form"}
     assert set() == set(read.attributes) & {"src", "style", "srcset", "action"}
     assert b"url(" not in css[1]
-    assert {"#part-1"} == set(read.attributes["href"])
+    assert {"#main", "#part-1"} == set(read.attributes["href"])
     assert {"main", "header", "footer", "h1", "h2", "h3"} <= read.tags
 
 

@@ -146,6 +146,13 @@ WAIVED = line(
             ["- xdp-features: rx-sg", "  XDP-A-01: fail (over-claim) -> pass [improvement]"],
         ),
         (
+            replaced(capabilities=claiming(xdp_features=["basic", "redirect", "rx-sg"]),
+                     results=[msgspec.structs.replace(FALSE, outcome="waived")]),
+            replaced(results=[line(outcome="not-claimed")]),
+            ["- xdp-features: rx-sg",
+             "  XDP-A-01: waived (over-claim) -> not-claimed [improvement]"],
+        ),
+        (
             NIC,
             replaced(capabilities=claiming(xdp_features=["basic", "redirect", "rx-sg"]),
                      results=[FALSE]),

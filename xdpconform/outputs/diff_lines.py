@@ -65,23 +65,42 @@ def _row(line: Result) -> str:
 
 
 def _line(label: str, row: str, old: Result | None, new: Result | None) -> Iterator[Change]:
-    words = (_outcome(old) if old else None, _outcome(new) if new else None)
-    effect = of_outcomes(old.outcome if old else None, new.outcome if new else None)
-    why = in_a_line(new) if new and new.reason.strip() else ""
-    if old is None or new is None:
-        sign = ADDED if old is None else DROPPED
-        yield Change(label, row, *words, sign, part="outcomes", effect=effect, why=why)
-    elif words[0] != words[1]:
-        yield Change(label, row, *words, part="outcomes", effect=effect, why=why)
-    elif old.level != new.level:
-        # What nobody could prove is no better for having been tried harder.
-        effect = of_levels(old.level, new.level) if new.outcome == "pass" else CHANGE
-        levels = (f"{words[0]} at {old.level}", f"{words[1]} at {new.level}")
-        yield Change(label, row, *levels, part="outcomes", effect=effect, why=why)
+    if old and new and _outcome(old) == _outcome(new):
+        yield from _same(label, row, old, new)
+        return
+    yield Change(
+        label,
+        row,
+        _outcome(old) if old else None,
+        _outcome(new) if new else None,
+        DROPPED if new is None else ADDED if old is None else CHANGED,
+        part="outcomes",
+        effect=of_outcomes(old.outcome if old else None, new.outcome if new else None),
+        why=_why(new) if new else "",
+    )
+
+
+def _same(label: str, row: str, old: Result, new: Result) -> Iterator[Change]:
+    """What differs in a line that came out as before."""
+    if old.level != new.level:
+        yield Change(
+            label,
+            row,
+            f"{_outcome(old)} at {old.level}",
+            f"{_outcome(new)} at {new.level}",
+            part="outcomes",
+            # What nobody could prove is no better for having been tried harder.
+            effect=of_levels(old.level, new.level) if new.outcome == "pass" else CHANGE,
+            why=_why(new),
+        )
     elif new.outcome == "waived" and _waiver(old) != _waiver(new):
         yield Change(
             label, f"waiver of {row}", _waiver(old), _waiver(new), part="outcomes", effect=CHANGE
         )
+
+
+def _why(line: Result) -> str:
+    return in_a_line(line) if line.reason.strip() else ""
 
 
 def _outcome(line: Result) -> str:

@@ -19,6 +19,7 @@ import msgspec
 from xdpconform.errors import InputError
 from xdpconform.lab import Subject
 from xdpconform.outputs import results
+from xdpconform.outputs.attest.names import RESULTS
 from xdpconform.outputs.diff_effects import LEVELS
 from xdpconform.profiles.load import SIZE_LIMIT as PROFILE_LIMIT
 from xdpconform.profiles.load import decode as decode_profile
@@ -30,8 +31,6 @@ from xdpconform.sources.replay import Replay
 
 SIZE_LIMIT: Final = 1 << 28
 """Bytes of a file, or of all in a folder. results.json has 30 to 500 kB a NIC."""
-RESULTS_NAME: Final = "results.json"
-"""What the file is called in a certificate's folder."""
 EXPECTED: Final = (
     f"JSON with the schema {recording.SCHEMA} or {results.SCHEMA}, or the TOML of a profile"
 )
@@ -57,7 +56,7 @@ class Side(NamedTuple):
     @property
     def name(self) -> str:
         """What the kind is called in sentences."""
-        return RESULTS_NAME if self.kind == "results" else self.kind
+        return RESULTS if self.kind == "results" else self.kind
 
 
 def read(path: str) -> Side:
@@ -95,15 +94,15 @@ def _bytes(path: str, limit: int) -> bytes:
 def _folder(path: str) -> Side:
     """One certificate, or a folder of them: all their NICs, by the names of the folders."""
     try:
-        names = [os.path.join(path, RESULTS_NAME)]
+        names = [os.path.join(path, RESULTS)]
         if not _is_file(names[0]):
-            inner = (os.path.join(path, name, RESULTS_NAME) for name in sorted(os.listdir(path)))
+            inner = (os.path.join(path, name, RESULTS) for name in sorted(os.listdir(path)))
             names = [name for name in inner if _is_file(name)]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if not names:
         raise InputError(
-            f"{path}: a folder without a certificate: expected {RESULTS_NAME} in it, or in a folder"
+            f"{path}: a folder without a certificate: expected {RESULTS} in it, or in a folder"
             " in it for each NIC; name a certificate's folder, or a file"
         )
     left, found = SIZE_LIMIT, []
@@ -177,4 +176,4 @@ def _recorded(path: str, data: bytes) -> list[results.NicResults]:
     return [results.nic_results(Subject(nic, None, "recording"), (), frozenset()) for nic in nics]
 
 
-__all__ = ["EXPECTED", "RESULTS_NAME", "SIZE_LIMIT", "Kind", "Side", "read"]
+__all__ = ["EXPECTED", "SIZE_LIMIT", "Kind", "Side", "read"]
