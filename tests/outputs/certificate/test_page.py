@@ -24,7 +24,7 @@ from xdpconform.outputs.certificate.page import (
     index_page,
     stylesheet,
 )
-from xdpconform.outputs.certificate.view import ADVICE, AREAS, anchors, area
+from xdpconform.outputs.certificate.view import ADVICE, AREAS, LISTED, anchors, area
 from xdpconform.outputs.results import encode
 
 FAIL = line("XDP-ACT-02", "fail", kind="over-claim", reason="none arrived", observed="99 of 100")
@@ -268,3 +268,19 @@ def test_index_folder_is_text() -> None:
 
     assert "javascript%3Aalert%281%29//%22%3E%3Cscript%3E/certificate.html" == made.of("href")[1]
     assert "script" not in made.tags
+
+
+def test_failures_on_the_first_screen() -> None:
+    """The first fails are named beside the verdict, each with why and a link; others counted."""
+    fails = [
+        line(f"XDP-ACT-{number:02}", "fail", kind="over-claim", reason=f"cause {number}")
+        for number in range(1, LISTED + 3)
+    ]
+    found = page(*fails).split("What was certified")[0]
+
+    assert "XDP-ACT-01 over-claim: cause 1" in found
+    assert f"cause {LISTED}" in found
+    assert f"cause {LISTED + 1}" not in found
+    assert "and 2 more" in found
+    assert "more" not in page(*fails[:LISTED]).split("What was certified")[0]
+    assert "over-claim" not in page(line("XDP-ACT-01")).split("What was certified")[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from xdpconform.outputs.certificate import claims, pictures
 from xdpconform.outputs.certificate.evidence import Evidence, Proof, Shared
 from xdpconform.outputs.certificate.limits import MEANINGS, Limit, limits, reached
-from xdpconform.outputs.words import FEW, ORDER, outcome, together
+from xdpconform.outputs.words import FEW, ORDER, in_a_line, outcome, together
 
 if TYPE_CHECKING:
     from xdpconform.outputs.certificate.messages import Datagram, Exchange
@@ -46,6 +46,9 @@ VERDICTS: Final = {
     "FAILS": "Claim, profile and behaviour differ",
     "INCOMPLETE": "Nothing that was tried failed; not everything could be tried",
 }
+
+LISTED: Final = 6
+"""Fails that are named on the first screen."""
 
 _WAIVE: Final = (
     " A known defect can be waived in the profile, with a reason, a link and an end date."
@@ -112,6 +115,8 @@ class View(NamedTuple):
     title: str
     meaning: str
     counts: tuple[tuple[str, int], ...]
+    failures: tuple[tuple[str, str, str], ...]
+    """Of the first lines that fail: anchor, in which way, and why."""
     facts: tuple[Fact, ...]
     limits: tuple[Limit, ...]
     claims: tuple[claims.Row, ...]
@@ -142,6 +147,11 @@ def view(results: Results, signer: str | None) -> View:
         title=f"XDP conformance of {nic.id}",
         meaning=_meaning(nic.verdict, counts),
         counts=tuple((word, counts[word]) for word in ORDER if counts[word]),
+        failures=tuple(
+            (anchor, outcome(line), in_a_line(line))
+            for anchor, line in anchored
+            if line.outcome == "fail"
+        )[:LISTED],
         facts=tuple(_facts(results, nic, signer)),
         limits=tuple(limits(results, nic, signer)),
         claims=tuple(claims.rows(nic, anchored)),
