@@ -183,7 +183,8 @@ def _verdict(nic: NicResults) -> str:
     )
     missing = f"<p>Not run: {escape(' '.join(nic.missing))}</p>" if nic.missing else ""
     return (
-        f'<section class="xdp-verdict xdp-{nic.verdict.lower()}">'
+        f'<section class="xdp-verdict xdp-{nic.verdict.lower()}"'
+        f' aria-label="The verdict on {_safe(nic.id)}">'
         f"<h2>{_safe(nic.id)}: {nic.verdict}</h2><dl>{rows}</dl>"
         f"<ul>{lines}</ul>{missing}</section>"
     )

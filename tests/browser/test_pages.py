@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""Every page in a real browser: readable anywhere, by anyone, and silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import pytest
+
+from tests.browser.visit import COLOURS, bare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.samples import Pages
+    from tests.browser.visit import Visit
+
+
+class Look(NamedTuple):
+    """What is known of a page."""
+
+    title: str
+    """Its title, or a part of it: the verdict."""
+    words: tuple[str, ...]
+    """Among what stands on it, and on paper."""
+
+
+LOOKS = {
+    "log": Look("XDP conformance of veth-6.18.44-attached, ice", ("gve:GQI-QPL@7.3: FAILS",)),
+    "certificate CONFORMS": Look("veth-6.18.44-attached: CONFORMS", ("XDP-FEAT-01", "not-claimed")),
+    "certificate INCOMPLETE": Look("INCOMPLETE", ("XDP-PROTO-", "ice", "blocked")),
+    "certificate FAILS": Look("FAILS", ("XDP-FEAT-05", "https://example.org/defect/7", "waived")),
+    "index": Look("XDP conformance certificates", ("1 CONFORMS", "1 INCOMPLETE", "1 FAILS")),
+    "diff": Look("regression", ("XDP-FEAT-05", "CONFORMS", "FAILS")),
+}
+OURS = [name for name in LOOKS if name != "log"]
+
+every = pytest.mark.parametrize("name", LOOKS)
+ours = pytest.mark.parametrize("name", OURS)
+
+KNOWN = (
+    ("html-has-lang", "html"),
+    ("landmark-one-main", "html"),
+    # All that pytest-html lays out stands in no landmark; our verdicts are regions.
+    (
+        "region",
+        "#title, body > p, #environment-header, #environment, .summary__data > :not(.prefix)",
+    ),
+    ("region", "#results-table *"),
+    # The boxes of its filters have their words beside them.
+    ("label", "input.filter"),
+    # Its script ends a list with a second <ul>.
+    ("list", "#environment ul"),
+)
+"""Rules of axe-core and where the log breaks them in what pytest-html writes, which has no hook
+for its template, its filters or its table of the environment."""
+
+ALIKE = ".results-table-row:nth-of-type(n + 12):nth-last-of-type(n + 12)"
+"""The rows of the log but for the first and the last: they have nothing that these have not."""
+
+
+@every
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_opens(visit: Callable[..., Visit], pages: Pages, name: str, scripts: bool) -> None:
+    """A page opens without an error, asks for nothing, and says in its title what it is."""
+    seen = visit(pages[name], scripts=scripts)
+
+    assert LOOKS[name].title in seen.page.title()
+    for word in LOOKS[name].words:
+        assert bare(word) in bare(seen.text())
+    assert [] == seen.told
+
+
+@ours
+def test_no_script(visit: Callable[..., Visit], pages: Pages, name: str) -> None:
+    """A page of ours reads the same with scripts off."""
+    path = pages[name]
+
+    assert visit(path, scripts=True).text() == visit(path, scripts=False).text()
+
+
+@every
+def test_axe(visit: Callable[..., Visit], pages: Pages, name: str) -> None:
+    """WCAG 2.2 to level AA, landmarks and headings hold; of the log all but `KNOWN`."""
+    seen = visit(pages[name])
+    log = name == "log"
+
+    assert [] == seen.axe(known=KNOWN if log else (), without=ALIKE if log else "")
+    assert [] == seen.unreadable()
+
+
+@every
+def test_dark(visit: Callable[..., Visit], pages: Pages, name: str) -> None:
+    """Who prefers dark gets a dark page that can be read."""
+    seen = visit(pages[name], scheme="dark")
+
+    assert [] == seen.axe(COLOURS, without=ALIKE if name == "log" else "")
+    assert [] == seen.unreadable()
+    assert seen.darkness() > 0.8
+
+
+@every
+@pytest.mark.parametrize("width", [320, 1280])
+def test_width(visit: Callable[..., Visit], pages: Pages, name: str, width: int) -> None:
+    """On a phone or a desk the page scrolls down only; what scrolls sideways in itself is a
+    region with a name, and the keyboard gets there.
+    """
+    seen = visit(pages[name], width=width)
+
+    assert [] == seen.sideways()
+    if name in OURS:
+        assert [] == seen.regions()
+
+
+@every
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_paper(
+    visit: Callable[..., Visit], pages: Pages, name: str, paper: Literal["A4", "Letter"]
+) -> None:
+    """On paper stands all that is there, also what is folded on the screen."""
+    sheets = visit(pages[name]).printed(paper)
+
+    assert all(sheets), "an empty sheet"
+    whole = "".join(sheets)
+    for word in LOOKS[name].words:
+        assert bare(word) in whole
+
+
+@every
+def test_keyboard(visit: Callable[..., Visit], pages: Pages, name: str) -> None:
+    """Tab goes through the page in the order it is read, and each stop shows that it is one."""
+    seen = visit(pages[name])
+    expected = seen.stops()[:60]
+
+    walked = seen.walk(len(expected))
+
+    assert expected == [stop.name for stop in walked]
+    assert [] == [stop.name for stop in walked if not (stop.ringed and stop.there)]
+
+
+@ours
+def test_skip_link(visit: Callable[..., Visit], pages: Pages, name: str) -> None:
+    """The first stop leads past what is above the content."""
+    page = visit(pages[name]).page
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    assert "main" == page.evaluate(
+        "() => document.querySelector(location.hash).tagName.toLowerCase()"
+    )
