@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     # argparse has no public name for what add_subparsers() gives.
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
+SUBMISSION = {
+    "origin": "the CI system that submits (xdpconform if not given)",
+    "build": "the id of a build that was submitted already",
+    "commit": "of the kernel, in full",
+    "url": "the repository that holds it",
+    "branch": "where in the repository",
+    "tree": "the name that the tree is known by",
+}
+
 
 def parser() -> argparse.ArgumentParser:
     """Every verb with its options; the function to call is ``verb``."""
@@ -129,6 +138,8 @@ def _certifying(verbs: Verbs) -> None:
     export.add_argument("-o", "--output", metavar="FILE", help="write here, not to the terminal")
     export.add_argument("--profile", action="append", default=[], metavar="FILE|DIR")
     export.add_argument("--variant", action="append", default=[], metavar="PROFILE:VARIANT")
+    for name, what in SUBMISSION.items():
+        export.add_argument(f"--kcidb-{name}", metavar="TEXT", help=f"for kcidb: {what}")
     export.set_defaults(verb=_export)
 
 
@@ -250,11 +261,15 @@ def _keygen(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from xdpconform.outputs.inputs import take, whole
     from xdpconform.outputs.views.export import export_to
+    from xdpconform.outputs.views.kcidb import Submission
     from xdpconform.profiles import Shelf
 
     shelf = Shelf(map(Path, options.profile), options.variant)
     results = whole(take([options.path], shelf), options.path)
-    return export_to(options.format, results, options.output)
+    told = {name: getattr(options, f"kcidb_{name}") for name in SUBMISSION}
+    told = {name: text for name, text in told.items() if text is not None}
+    submission = Submission(**told) if told else None
+    return export_to(options.format, results, options.output, submission)
 
 
 def _matrix(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
 from xdpconform.outputs.results import write
 from xdpconform.outputs.views.junit import junit
-from xdpconform.outputs.views.kcidb import kcidb
+from xdpconform.outputs.views.kcidb import Submission, kcidb
 from xdpconform.outputs.views.markdown import markdown
 from xdpconform.outputs.views.table import table
 from xdpconform.outputs.views.tap import tap
@@ -43,21 +43,27 @@ def export(name: str, results: Results) -> str:
     return function(results)
 
 
-def export_to(name: str, results: Results, output: str | None) -> int:
+def export_to(
+    name: str, results: Results, output: str | None, submission: Submission | None = None
+) -> int:
     """Write the results in a format.
 
     Args:
         name: of the format.
         results: of a run.
         output: a file; None or ``-`` is the standard output.
+        submission: what KCIDB is told beside the results.
 
     Returns:
         The exit status, 0: the verdict is in the file, and was the exit status of the run.
 
     Raises:
-        InputError: no such format, or the file cannot be written.
+        InputError: no such format, one that has no place for `submission`, or the file cannot be
+            written.
     """
-    data = export(name, results).encode()
+    if submission is not None and name != "kcidb":
+        raise InputError(f"only kcidb says who submits, and what was built: not {shown(name)}")
+    data = (kcidb(results, submission) if submission else export(name, results)).encode()
     if output is None or output == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)  # UTF-8 and its own line ends, whatever the locale
