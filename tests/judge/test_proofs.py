@@ -10,7 +10,7 @@ import pytest
 
 from xdpconform.judge import Level
 from xdpconform.judge.lines import COMPARED
-from xdpconform.judge.proofs import OTHERS, PROOFS, Proof, proves
+from xdpconform.judge.proofs import OTHERS, PROOFS, Proof, proven, proves
 from xdpconform.lab import specification
 from xdpconform.nic import FLAGS
 
@@ -49,6 +49,7 @@ def test_every_requirement() -> None:
 def test_rows(claim: str, requirement: str, row: str, *, expected: bool) -> None:
     """A proof without a row is of all rows; one with a row is of that alone."""
     assert expected == proves(claim, requirement, row)
+    assert expected == (claim in proven(requirement, row))
 
 
 @pytest.mark.parametrize("claim", [name for name in PROOFS if name != "xdp-zc-max-segs"])

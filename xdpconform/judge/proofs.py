@@ -57,8 +57,18 @@ OTHERS: Final = (
 """Requirements above level claims that prove no claim: programs come and go, copy mode is the
 kernel's, and XDP-STATE is about the claims themselves."""
 
+_CLAIMS: Final[dict[Proof, tuple[str, ...]]] = {}
+for _claim, _proofs in PROOFS.items():
+    for _proof in _proofs:
+        _CLAIMS[_proof] = (*_CLAIMS.get(_proof, ()), _claim)
+
+
+def proven(requirement: str, row: str) -> tuple[str, ...]:
+    """The claims that a line proves: it holds if and only if they are true."""
+    found = _CLAIMS.get(Proof(requirement), ())
+    return (*found, *_CLAIMS.get(Proof(requirement, row), ())) if row else found
+
 
 def proves(claim: str, requirement: str, row: str) -> bool:
-    """Whether a line holds if and only if the claim is true."""
-    found = PROOFS.get(claim, ())
-    return Proof(requirement) in found or Proof(requirement, row) in found
+    """Whether a line proves a claim."""
+    return claim in proven(requirement, row)

@@ -25,7 +25,7 @@ from xdpconform.outputs.certificate.page import (
     stylesheet,
 )
 from xdpconform.outputs.certificate.view import ADVICE, AREAS, LISTED, anchors, area
-from xdpconform.outputs.results import encode
+from xdpconform.outputs.results import Result, encode
 
 FAIL = line("XDP-ACT-02", "fail", kind="over-claim", reason="none arrived", observed="99 of 100")
 
@@ -284,3 +284,24 @@ def test_failures_on_the_first_screen() -> None:
     assert "and 2 more" in found
     assert "more" not in page(*fails[:LISTED]).split("What was certified")[0]
     assert "over-claim" not in page(line("XDP-ACT-01")).split("What was certified")[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lines", "missing", "says"),
+    [
+        ("CONFORMS", [line("XDP-ACT-01")], [], "agree, in every line that was run."),
+        (
+            "CONFORMS",
+            [line("XDP-ACT-01"), line("XDP-ACT-03", "waived")],
+            [],
+            "in every line that was run, but for 1 line that a waiver covers.",
+        ),
+        ("FAILS", [FAIL], [], "Claim, profile and behaviour differ in 1 line."),
+        ("INCOMPLETE", [line("XDP-ACT-01")], ["XDP-ACT-02"], "not everything could be tried."),
+        ("CONFORMS", [FAIL], [], "say CONFORMS, and their lines say FAILS: do not rely on either"),
+        ("CONFORMS", [line("XDP-ACT-01")], ["XDP-ACT-02"], "their lines say INCOMPLETE"),
+    ],
+)
+def test_verdict(verdict: str, lines: list[Result], missing: list[str], says: str) -> None:
+    """The verdict is explained; one that does not follow from the lines is told of."""
+    assert says in page(*lines, verdict=verdict, missing=missing)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.judge.lines import COMPARED
-from xdpconform.judge.proofs import proves
+from xdpconform.judge.proofs import proven
 from xdpconform.nic import ATTACHED, FLAGS, IDLE
 from xdpconform.profiles.match import Expect
 
@@ -67,6 +67,10 @@ def rows(nic: NicResults, anchored: Sequence[tuple[str, Result]]) -> list[Row]:
     if seen[ATTACHED] is None:
         seen[ATTACHED] = _shown_attached(line for _anchor, line in anchored)
     lines = {(line.requirement, line.param): (anchor, line) for anchor, line in anchored}
+    proofs: dict[str, list[tuple[str, Result]]] = {}
+    for pair in anchored:
+        for claim in proven(pair[1].requirement, pair[1].param):
+            proofs.setdefault(claim, []).append(pair)
     names = [(attribute, name) for attribute in FLAGS for name in FLAGS[attribute]]
     known = {name for _attribute, name in names}
     for flags in seen.values():
@@ -86,7 +90,7 @@ def rows(nic: NicResults, anchored: Sequence[tuple[str, Result]]) -> list[Row]:
             cells.append(
                 Cell(state, _expected(line, name), claimed, line.outcome if line else "", anchor)
             )
-        found.append(_row(name, attribute, cells, anchored))
+        found.append(_row(name, attribute, cells, proofs.get(name, ())))
     segments = []
     for state in STATES:
         anchor, line = _compared(lines, SEGMENTS, state)
@@ -100,7 +104,7 @@ def rows(nic: NicResults, anchored: Sequence[tuple[str, Result]]) -> list[Row]:
         if line and line.outcome == "not-claimed" and not expected:
             expected = "none"
         segments.append(Cell(state, expected, claimed, line.outcome if line else "", anchor))
-    found.append(_row(SEGMENTS, SEGMENTS, segments, anchored))
+    found.append(_row(SEGMENTS, SEGMENTS, segments, proofs.get(SEGMENTS, ())))
     return found
 
 
@@ -148,11 +152,8 @@ def _expected(line: Result | None, name: str) -> str:
 
 
 def _row(
-    name: str, attribute: str, cells: Sequence[Cell], anchored: Sequence[tuple[str, Result]]
+    name: str, attribute: str, cells: Sequence[Cell], lines: Sequence[tuple[str, Result]]
 ) -> Row:
-    lines = [
-        (anchor, line) for anchor, line in anchored if proves(name, line.requirement, line.param)
-    ]
     proof, strength, held, tried = _proof([line for _anchor, line in lines])
     told = tuple(
         (line.requirement + (f"[{line.param}]" if line.param else ""), anchor)

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from xdpconform.judge import Outcome
+from xdpconform.lab import rule
 from xdpconform.outputs.certificate import claims, pictures
 from xdpconform.outputs.certificate.evidence import Evidence, Proof, Shared
 from xdpconform.outputs.certificate.limits import MEANINGS, Limit, limits, reached
@@ -145,7 +147,7 @@ def view(results: Results, signer: str | None) -> View:
     return View(
         nic=nic,
         title=f"XDP conformance of {nic.id}",
-        meaning=_meaning(nic.verdict, counts),
+        meaning=_meaning(nic, counts),
         counts=tuple((word, counts[word]) for word in ORDER if counts[word]),
         failures=tuple(
             (anchor, outcome(line), in_a_line(line))
@@ -180,9 +182,13 @@ def anchors(lines: Iterable[Result]) -> list[str]:
     return found
 
 
-def _meaning(verdict: str, counts: Counter[str]) -> str:
+def _meaning(nic: NicResults, counts: Counter[str]) -> str:
+    lines = [(line.requirement, Outcome(line.outcome)) for line in nic.results]
+    word = rule(lines, frozenset(), nic.missing).verdict.value
+    if word != nic.verdict:
+        return f"The results say {nic.verdict}, and their lines say {word}: do not rely on either."
     failed, waived = counts["fail"], counts["waived"]
-    text = VERDICTS[verdict]
+    text = VERDICTS[word]
     if failed:
         text += f" in {_number(failed, 'line')}"
     if waived:
