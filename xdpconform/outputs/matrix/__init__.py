@@ -5,8 +5,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from xdpconform.outputs.matrix.index import Counts
     from xdpconform.outputs.matrix.read import LeftOut
 
 __all__ = ["matrix"]
@@ -32,9 +33,6 @@ def matrix(words: Sequence[str], output: str, *, as_json: bool) -> int:
 
     from xdpconform.errors import InputError
     from xdpconform.interfaces import shown
-    from xdpconform.outputs.matrix import index as indexes
-    from xdpconform.outputs.matrix.read import certificates
-    from xdpconform.outputs.matrix.site import write_site
 
     left_out: list[LeftOut] = []
 
@@ -42,16 +40,14 @@ def matrix(words: Sequence[str], output: str, *, as_json: bool) -> int:
         left_out.append(one)
         sys.stderr.write(f"{shown(one.folder)}: left out: {shown(one.reason)}\n")
 
+    there = os.path.exists(output)
     try:
         os.makedirs(output, exist_ok=True)
-        with indexes.built(output, certificates(words), leave_out) as index:
-            counts = indexes.counts(index)
-            if not counts.certificates and not left_out:
-                raise InputError(
-                    f"no certificate in {', '.join(map(shown, words))}: that is a folder with"
-                    " results.json; xdpconform certify writes one"
-                )
-            pages = write_site(index, output)
+        counts, pages = _make(words, output, leave_out)
+    except InputError:
+        if not there:
+            os.rmdir(output)  # nothing was written to it
+        raise
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{shown(output)}: the site cannot be written: {why}") from error
@@ -69,3 +65,22 @@ def matrix(words: Sequence[str], output: str, *, as_json: bool) -> int:
     else:
         sys.stdout.write(f"{shown(first)}: {counts}, {pages} pages\n")
     return 1 if left_out else 0
+
+
+def _make(
+    words: Sequence[str], output: str, leave_out: Callable[[LeftOut], None]
+) -> tuple[Counts, int]:
+    from xdpconform.errors import InputError
+    from xdpconform.interfaces import shown
+    from xdpconform.outputs.matrix import index as indexes
+    from xdpconform.outputs.matrix.read import certificates
+    from xdpconform.outputs.matrix.site import write_site
+
+    with indexes.built(output, certificates(words), leave_out) as index:
+        counts = indexes.counts(index)
+        if not counts.certificates and not index.execute("SELECT 1 FROM left_out").fetchone():
+            raise InputError(
+                f"no certificate in {', '.join(map(shown, words))}: that is a folder with"
+                " results.json; xdpconform certify writes one"
+            )
+        return counts, write_site(index, output)

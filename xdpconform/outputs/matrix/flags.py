@@ -9,44 +9,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from xdpconform.judge.lines import COMPARED
+from xdpconform.judge.proofs import PROOFS, proves
 from xdpconform.outputs.matrix.index import RANKS
 
-CLAIM: Final = {
-    "basic": "XDP-FEAT-02",
-    "redirect": "XDP-FEAT-03",
-    "ndo-xmit": "XDP-FEAT-04",
-    "xsk-zerocopy": "XDP-FEAT-05",
-    "hw-offload": "XDP-FEAT-06",
-    "rx-sg": "XDP-FEAT-07",
-    "ndo-xmit-sg": "XDP-FEAT-08",
-    "timestamp": "XDP-RXMD-01",
-    "hash": "XDP-RXMD-02",
-    "vlan-tag": "XDP-RXMD-03",
-    "tx-timestamp": "XDP-TXMD-01",
-    "tx-checksum": "XDP-TXMD-02",
-    "tx-launch-time-fifo": "XDP-TXMD-03",
-}
-"""The requirement that a flag is claimed if and only if it should be; its rows are states."""
 ATTACHED: Final = "XDP-STATE-01"
-"""The same while a program is attached; its rows are flags."""
-PROOF: Final[dict[str, dict[str, str | None]]] = {
-    "basic": dict.fromkeys(
-        ("XDP-ACT-01", "XDP-ACT-02", "XDP-ACT-03", "XDP-ACT-04", "XDP-ATTACH-01")
-    ),
-    "redirect": {"XDP-REDIR-01": None},
-    "ndo-xmit": {"XDP-XMIT-01": None},
-    "ndo-xmit-sg": {"XDP-XMIT-02": None},
-    "xsk-zerocopy": dict.fromkeys(("XDP-BIND-01", "XDP-BIND-03")),
-    "hw-offload": {"XDP-ATTACH-06": None},
-    "rx-sg": dict.fromkeys(("XDP-ATTACH-04", "XDP-SG-01", "XDP-SG-02", "XDP-SG-03")),
-    "timestamp": {"XDP-HINT-01": "timestamp"},
-    "hash": {"XDP-HINT-01": "hash"},
-    "vlan-tag": {"XDP-HINT-01": "vlan-tag"},
-    "tx-timestamp": {"XDP-TXHINT-01": "timestamp"},
-    "tx-checksum": {"XDP-TXHINT-01": "checksum"},
-    "tx-launch-time-fifo": {"XDP-TXHINT-01": "launch-time"},
-}
-"""By flag: requirements that hold if and only if it is claimed, and the row about it."""
+"""What `COMPARED` names, while a program is attached; its rows are flags."""
 _LEVELS: Final = ("claims", "attach", "packets", "stress")
 
 
@@ -61,7 +29,7 @@ class FlagSeen(NamedTuple):
     level: str
     """What the outcome rests on."""
     expected: str
-    """required, forbidden, allowed, undecided, by state if that differs; empty: no profile."""
+    """The profile's word, or several where states differ; empty: no profile."""
     claimed: bool
     reason: str
     claim_nic: int
@@ -82,7 +50,7 @@ class _Line(NamedTuple):
 
 def seen(index: sqlite3.Connection, flag: str) -> Iterator[FlagSeen]:
     """A flag under each driver on each kernel; each line is the newest of its requirement."""
-    names = (CLAIM[flag], ATTACHED, *PROOF[flag])
+    names = {COMPARED[flag], ATTACHED, *(proof.requirement for proof in PROOFS[flag])}
     found = index.execute(
         "SELECT nic.driver, nic.variant, nic.kernel, result.requirement, result.nic, result.param,"
         " result.outcome, result.kind, result.level, result.expected, result.reason"
@@ -90,23 +58,20 @@ def seen(index: sqlite3.Connection, flag: str) -> Iterator[FlagSeen]:
         " JOIN nic ON nic.id = cell.nic"
         " WHERE cell.requirement IN (SELECT value FROM json_each(?))"
         " ORDER BY nic.driver, nic.variant, nic.kernel, result.requirement, result.param",
-        (json.dumps(names),),
+        (json.dumps(sorted(names)),),
     )
     for (driver, variant, kernel), rows in groupby(found, lambda row: row[:3]):
         lines = [_Line(*row[3:]) for row in rows]
         claims = [line for line in lines if _is_claim(line, flag)]
         if claims:
-            proofs = [line for line in lines if _is_proof(line, flag)]
+            proofs = [one for one in lines if proves(flag, one.requirement, one.param)]
             yield _seen(index, flag, (driver, variant, kernel), claims, proofs)
 
 
 def _is_claim(line: _Line, flag: str) -> bool:
-    return line.requirement == CLAIM[flag] or (line.requirement == ATTACHED and line.param == flag)
-
-
-def _is_proof(line: _Line, flag: str) -> bool:
-    param = PROOF[flag].get(line.requirement, "")
-    return line.requirement in PROOF[flag] and param in (None, line.param)
+    return line.requirement == COMPARED[flag] or (
+        line.requirement == ATTACHED and line.param == flag
+    )
 
 
 def _seen(

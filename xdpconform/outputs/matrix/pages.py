@@ -29,8 +29,8 @@ VERDICTS: Final = {"CONFORMS": "y", "FAILS": "n", "INCOMPLETE": "u"}
 """A verdict as a cell is marked."""
 LISTED: Final = 100
 """Certificates of a driver on a kernel that its page lists."""
-LEFT_OUT: Final = 1000
-"""Folders left out that a page lists."""
+LEFT_OUT: Final = 200
+"""Folders left out that the first page lists."""
 
 _NEWEST: Final = """
 SELECT nic.driver, nic.variant, nic.kernel, min(nic.age), nic.verdict, nic.source, run.level,

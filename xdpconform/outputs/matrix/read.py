@@ -20,15 +20,9 @@ from msgspec import Meta, Struct
 
 from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
+from xdpconform.outputs.attest.names import LIMITS, PAGE, RESULTS, SSH_SIGNATURE, STATEMENTS
 from xdpconform.outputs.results import SCHEMA
 
-RESULTS: Final = "results.json"
-STATEMENT: Final = "certificate.intoto.jsonl"
-PAGE: Final = "certificate.html"
-SIGNATURE: Final = f"{STATEMENT}.sig"
-
-SIZE_LIMIT: Final = 1 << 24
-"""Bytes of a file. A NIC has 40 kB at level claims and half a megabyte at level packets."""
 FOLDER_LIMIT: Final = 1_000_000
 DEPTH_LIMIT: Final = 32
 
@@ -203,8 +197,8 @@ def _walk(top: str, seen: set[tuple[int, int]]) -> Iterator[str | LeftOut]:
         names = {name for name, is_folder in below if not is_folder}
         if RESULTS in names:
             yield folder
-        elif STATEMENT in names:
-            yield LeftOut(folder, f"{STATEMENT} without {RESULTS}")
+        elif STATEMENTS in names:
+            yield LeftOut(folder, f"{STATEMENTS} without {RESULTS}")
         elif depth == DEPTH_LIMIT and len(names) < len(below):
             yield LeftOut(folder, f"folders more than {DEPTH_LIMIT} deep are not entered")
         else:
@@ -238,14 +232,14 @@ def _read(folder: str) -> Certificate:
         # In words, not in pairs: those would keep the garbage collector busy.
         if len({f"{one.requirement} {one.param}" for one in nic.results}) < len(nic.results):
             raise _Bad(f"{RESULTS}: NIC {nic.id[:40]!r} has a line twice")
-    statement = _bytes(folder, STATEMENT)
+    statement = _bytes(folder, STATEMENTS)
     return Certificate(
         folder,
         PAGE if os.path.isfile(os.path.join(folder, PAGE)) else RESULTS,
         digest,
         statement is not None,
         statement is not None
-        and (_attested(statement, digest) or os.path.isfile(os.path.join(folder, SIGNATURE))),
+        and (_attested(statement, digest) or os.path.isfile(os.path.join(folder, SSH_SIGNATURE))),
         started.isoformat().replace("+00:00", "Z"),
         run,
     )
@@ -256,9 +250,9 @@ def _attested(data: bytes, digest: str) -> bool:
     signed = True
     envelopes = data.splitlines()
     if not envelopes:
-        raise _Bad(f"{STATEMENT} is empty")
+        raise _Bad(f"{STATEMENTS} is empty")
     for number, line in enumerate(envelopes, 1):
-        where = f"{STATEMENT}, line {number}"
+        where = f"{STATEMENTS}, line {number}"
         try:
             envelope = _ENVELOPE.decode(line)
             statement = _STATEMENT.decode(b64decode(envelope.payload, validate=True))
@@ -287,9 +281,9 @@ def _bytes(folder: str, name: str) -> bytes | None:
         if not S_ISREG(status.st_mode):
             raise _Bad(f"{name} is no file")
         try:
-            data = file.read(min(status.st_size, SIZE_LIMIT) + 1)
+            data = file.read(min(status.st_size, LIMITS[name]) + 1)
         except OSError as error:
             raise _Bad(f"{name} cannot be read: {error.strerror}") from error
-    if len(data) > SIZE_LIMIT:
-        raise _Bad(f"{name} is larger than {SIZE_LIMIT} bytes")
+    if len(data) > LIMITS[name]:
+        raise _Bad(f"{name} is larger than {LIMITS[name]} bytes")
     return data
