@@ -164,6 +164,18 @@ def test_behind() -> None:
     assert [0, len(GET), len(GET) + len(REPLY)] == [one.offset for one in fields]
 
 
+def test_padding() -> None:
+    """A message of odd length is padded, and the next one found behind it."""
+    odd = push_message(Message(0x99, 0, 3, 0, b"abcde"))
+    fields = list(leaves(describe(odd + GET, FAMILIES)))
+
+    assert odd + GET == b"".join(one.data for one in fields)
+    assert (21, "padding", bytes(3), "") in [
+        (one.offset, one.name, one.data, one.problem) for one in fields
+    ]
+    assert "dev-get" in [one.value for one in fields]
+
+
 def test_unknown() -> None:
     """A family that is not known is shown as bytes, an attribute by its number."""
     unknown = push_message(Message(NETDEV, 0, 3, 0, GET[16:20] + push_attribute(200, b"\x05")))

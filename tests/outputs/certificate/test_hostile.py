@@ -25,6 +25,7 @@ HOSTILE = {
     "control": "a\x00b\x1b[31m\x7f\n\r\tc\u2028",
     "long": "W" * 4096,
     "words": "long " * 820,
+    "folded": "<script>alert(1)</script>\u202e" * 160,
     "entities": "&lt;script&gt;&#60;",
     "percent": "%s %(x)s {0}",
 }
