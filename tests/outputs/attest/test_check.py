@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.outputs.attest.folders import Keys, changed, files, small
@@ -180,6 +180,18 @@ def test_recording_missing() -> None:
     )
 
 
+@pytest.mark.parametrize("name", [RESULTS, RECORDING])
+def test_other_spelling(name: str) -> None:
+    """JSON that says the same in other bytes is refused, though the statements are about them."""
+    results, recording = small()
+    contents = {RESULTS: encode(results), RECORDING: recordings.encode(recording), PAGE: b"x"}
+    contents[name] = contents[name].replace(b"{\n", b"{ \n", 1)
+
+    assert [f"{name}: its content can be read, but xdpconform writes it with other bytes"] == told(
+        contents | attest(results, contents, None)
+    )
+
+
 def test_several_nics() -> None:
     """A certificate is about one NIC."""
     results, _recording = small()
@@ -327,6 +339,7 @@ BROKEN = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([one for one in LIMITS if one != SSH_SIGNATURE]), BROKEN),
     st.sets(st.sampled_from(sorted(LIMITS))),
@@ -343,6 +356,7 @@ def test_any_bytes(broken: Files, lost: set[str]) -> None:
         assert problems
 
 
+@settings(deadline=None)
 @given(BROKEN)
 def test_any_payload(payload: bytes) -> None:
     """Whatever a statement holds in a well-written envelope: a problem."""
@@ -357,6 +371,7 @@ def test_any_payload(payload: bytes) -> None:
     assert told({**contents, STATEMENTS: msgspec.json.encode(envelope) + b"\n" + second})
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_signature(blob: bytes) -> None:
     """Whatever a signature of OpenSSH says: refused before anybody is asked, or by ssh-keygen."""

@@ -24,6 +24,7 @@ from tests.outputs.attest.folders import (
 )
 from xdpconform.lab import take, take_stored
 from xdpconform.mock import parse
+from xdpconform.netlink.wire import readdressed
 from xdpconform.outputs.attest.check import check
 from xdpconform.outputs.attest.replay import Replayed, replay
 from xdpconform.outputs.redact import redact
@@ -130,6 +131,28 @@ def more_claimed(results: Results) -> Results:
         claims, xdp_features=[*(claims.xdp_features or []), "hw-offload"]
     )
     return changed(results, capabilities={"idle": more})
+
+
+def test_other_sockets() -> None:
+    """Sequence numbers and ports of another asking are no difference; any other byte is one."""
+    recording = unredacted(VETH)
+    results = changed(judged(VETH), recording=recording.digest)
+    seen = line(results, "XDP-FEAT-02").evidence
+    request = bytes.fromhex(seen["request"])
+    asked = request[:8] + b"\x11\x22\x33\x44\x55\x66\x77\x08" + request[16:]
+    replies = readdressed(map(bytes.fromhex, seen["replies"]), request, asked)
+    again = {**seen, "request": asked.hex(), "replies": [one.hex() for one in replies]}
+    lying = {**again, "replies": [one[:-2] + "ff" for one in again["replies"]]}
+
+    def found(evidence: dict[str, object]) -> list[str]:
+        other = with_line(results, "XDP-FEAT-02", evidence=evidence)
+        return [str(one) for one in replayed(other, recording).problems]
+
+    assert again != seen
+    assert [] == found(again)
+    assert [
+        "results.json: XDP-FEAT-02[idle]: evidence: not the bytes that the recording holds"
+    ] == found(lying)
 
 
 LIES: dict[str, tuple[Callable[[Results], Results], list[str]]] = {
