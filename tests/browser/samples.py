@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from xdpconform.outputs.certificate.page import Entry, certificate_page, index_page
 from xdpconform.outputs.diff import diff
+from xdpconform.outputs.matrix import matrix
 from xdpconform.outputs.results import decode, encode
 
 if TYPE_CHECKING:
@@ -151,3 +152,17 @@ class Pages:
         with redirect_stdout(StringIO()):
             diff(*sides, as_json=False, html=str(page))
         return page
+
+    def _matrix(self, page: str) -> Path:
+        """The first page whose path fits the glob; all belong to one site."""
+        site = self.folder / "matrix"
+        if not site.exists():
+            for nic in self.results.nics:
+                folder = self.folder / "certificates" / nic.id
+                folder.mkdir(parents=True)
+                results = alone(self.results, nic)
+                (folder / "results.json").write_bytes(encode(results))
+                (folder / "certificate.html").write_bytes(certificate_page(results, None))
+            with redirect_stdout(StringIO()):
+                assert 0 == matrix([str(self.folder / "certificates")], str(site), as_json=False)
+        return min(site.glob(page))

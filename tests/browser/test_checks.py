@@ -134,3 +134,13 @@ def test_text(visit: Callable[..., Visit], tmp_path: Path) -> None:
 
     assert "Skip Good quiet words More folded picture" == visit(page).text()
     assert "Skip Good quiet words More folded picture off" == visit(page, scripts=False).text()
+
+
+def test_kinds(visit: Callable[..., Visit], tmp_path: Path) -> None:
+    """What markup adds to a page is seen: elements, attributes, and links of another kind."""
+    before = visit(written(tmp_path)).kinds()
+    body = "<b onclick=f()>b</b><a href='javascript:f()'>a</a><p style=''>p</p>"
+
+    added = visit(written(tmp_path, body=body)).kinds() - before
+
+    assert {"b", "b onclick", "a to javascript:", "p style"} == added

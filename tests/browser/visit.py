@@ -224,10 +224,16 @@ class Visit:
         self.open_all()
         return flat(self.page.evaluate("() => document.body.innerText"))
 
-    def tags(self) -> list[str]:
-        """The names of all elements, in the order of the document."""
-        return self.page.evaluate(
-            "() => [...document.querySelectorAll('*')].map(one => one.tagName.toLowerCase())"
+    def kinds(self) -> set[str]:
+        """Which elements there are, each with each of its attributes, and where links lead."""
+        return set(
+            self.page.evaluate(
+                """() => [...document.querySelectorAll("*")].flatMap(one => {
+                  const tag = one.tagName.toLowerCase();
+                  return [tag, ...one.getAttributeNames().map(name => `${tag} ${name}`),
+                    ...(one.protocol ? [`${tag} to ${one.protocol}`] : [])];
+                })"""
+            )
         )
 
     def open_all(self) -> None:
