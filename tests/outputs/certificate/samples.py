@@ -70,7 +70,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note an element."""
         self.elements.append((tag, dict(attrs)))
-        if tag in ("dd", "td", "th"):
+        if tag in ("dt", "dd", "td", "th"):
             self.text += " "
         if tag == "style":
             self._hidden = tag

@@ -305,3 +305,10 @@ def test_failures_on_the_first_screen() -> None:
 def test_verdict(verdict: str, lines: list[Result], missing: list[str], says: str) -> None:
     """The verdict is explained; one that does not follow from the lines is told of."""
     assert says in page(*lines, verdict=verdict, missing=missing)
+
+
+def test_absent_together() -> None:
+    """What of the evidence is absent is named in one row."""
+    evidence = {"hkey": None, "sent": 72, "table": None}
+
+    assert "sent 72 absent hkey, table" in page(line("XDP-HINT-02", evidence=evidence))

@@ -102,6 +102,7 @@ def test_shape_beside_colour() -> None:
         (False, "no"),
         (24.50394699917524, "24.5039"),
         ("text", "text"),
+        ("", "none"),
         ([], "none"),
         ({}, "none"),
         (["a", "b"], "a, b"),

@@ -18,6 +18,7 @@ DEEPEST: Final = 6
 """Levels of lists and tables that are laid out; what is deeper is shown as JSON."""
 SHORT: Final = 120
 """Bytes of JSON below which a value is shown again with each line."""
+_NULL: Final = b"null"
 INLINE: Final = 200
 """Characters of a table that stands in one line of text; a list does at any length."""
 
@@ -85,11 +86,16 @@ class Evidence:
         """The evidence of a line."""
         items = []
         shared = []
+        absent = []
         for name, text in self._encoded[anchor].items():
-            if text in self._shared:
+            if text == _NULL:
+                absent.append(name)
+            elif text in self._shared:
                 shared.append((name, self._shared[text]))
             else:
                 items.append(Item(name, words(self._rest[anchor][name])))
+        if absent:
+            items.append(Item("absent", ", ".join(absent)))
         return Proof(tuple(items), tuple(shared), self.exchanges.of(anchor))
 
     def shared(self) -> list[Shared]:
@@ -144,7 +150,7 @@ def _scalar(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return str(value)
+    return str(value) or "none"
 
 
 def _in_a_line(value: Mapping[str, object] | list[object]) -> str | None:
