@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""The one job of a guest: make its NICs, run pytest on them, record them, tell everything."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from labs.virtual.guest.make import make_all
+from labs.virtual.guest.told import Ended, Event, File, Job, Nics, Over, Stage, encode
+from labs.virtual.nics import NICS, Nic
+from xdpconform.errors import XdpConformError
+
+PORT: Final = "lab"
+JOB: Final = Path("/lab/job.json")
+OUTPUT: Final = 64 << 10
+"""Bytes of what pytest printed that are told."""
+ALWAYS: Final = ("-q", "-p", "no:cacheprovider", "--color=no", "-W", "ignore")
+
+
+class Teller:
+    """The port to the host."""
+
+    def __init__(self) -> None:
+        self._descriptor = os.open(_port(), os.O_WRONLY)
+
+    def __call__(self, event: Event) -> None:
+        """Tell one event; it is the host's when this returns."""
+        data = encode(event)
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+
+def _port() -> str:
+    for path in Path("/sys/class/virtio-ports").glob("*/name"):
+        if path.read_text(encoding="ascii").strip() == PORT:
+            return f"/dev/{path.parent.name}"
+    raise SystemExit("lab: there is no port for results")
+
+
+def main() -> None:
+    """Do the job."""
+    tell = Teller()
+    # The memory of a run is the run's own: if it is killed for it, this stays to say so.
+    Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
+    job = msgspec.json.decode(JOB.read_bytes(), type=Job)
+    tell(Stage("makes its NICs"))
+    nics = [(number, NICS[name]) for number, name in zip(job.nics, job.names, strict=True)]
+    problems = make_all(nics)
+    tell(Nics(problems))
+    there = [nic for _number, nic in nics if nic.name not in problems]
+    tell(Stage("reads the suites"))
+    _preload()
+    groups = [there] if job.level == "claims" else [[nic] for nic in there]
+    for number, group in enumerate(filter(None, groups)):
+        if job.level != "claims":
+            tell(Stage(f"tries {group[0].name}"))
+        _run(tell, job, group, Path(f"/tmp/run{number}"))  # noqa: S108 - nobody else is here
+    if job.record and there:
+        tell(Stage("records"))
+        _fork(lambda: _record(tell, there), Path("/tmp/record.txt"))  # noqa: S108
+    tell(Over())
+
+
+def _preload() -> None:
+    """What every run imports, once for all of them."""
+    import pytest
+
+    import xdpconform.collector
+    import xdpconform.live
+    import xdpconform.outputs.write
+    import xdpconform.plugin  # noqa: F401
+
+    del pytest
+
+
+def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: Path) -> None:
+    words = [*ALWAYS, "--level", job.level, *job.words]
+    if job.level == "packets" and group[0].kind == "tap":
+        words += ["--testbed", "tap"]
+    else:
+        words += [word for nic in group for word in ("--iface", nic.name)]
+        if job.level == "packets" and group[0].peer:
+            words += ["--peer", group[0].peer_name]
+
+    def run() -> int:
+        import pytest
+
+        from labs.virtual.guest.reporter import Reporter
+
+        os.environ["XDPCONFORM_REPORTS"] = str(folder)
+        return pytest.main(words, plugins=[Reporter(tell)])
+
+    names = [nic.name for nic in group]
+    log = folder.with_suffix(".txt")
+    status = _fork(run, log)
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        name = "recording.rec.json" if path.name.endswith(".rec.json") else "results.json"
+        for nic in names:
+            tell(File(nic, name, base64.b64encode(path.read_bytes()).decode()))
+            if len(names) > 1:
+                break  # of one run for all: the host gives each its own
+    tell(Ended(names, status, log.read_bytes()[-OUTPUT:].decode("utf-8", "replace")))
+
+
+def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> int:
+    from xdpconform.outputs.record import record_to
+
+    for nic in nics:
+        folder = Path("/tmp/recorded") / nic.name  # noqa: S108
+        folder.mkdir(parents=True)
+        try:
+            record_to([nic.name], f"{folder}/", attached=True, owned=[nic.name], redacted=True)
+        except XdpConformError as error:
+            sys.stdout.write(f"{nic.name}: {error}\n")
+            with suppress(XdpConformError):
+                record_to([nic.name], f"{folder}/", redacted=True, force=True)
+        for path in sorted(folder.iterdir()):
+            tell(File(nic.name, path.name, base64.b64encode(path.read_bytes()).decode()))
+    return 0
+
+
+def _fork(function: Callable[[], int], log: Path) -> int:
+    """Call a function in a child; gives its exit status, or minus the signal that ended it."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(descriptor, 1)
+            os.dup2(descriptor, 2)
+            status = int(function())
+            sys.stdout.flush()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Kernels and NICs, one guest after the other, until each NIC has its verdict."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from labs.virtual import image
+from labs.virtual.guest.told import Event, Job, Nics, Stage, Starts
+from labs.virtual.modules import Tree
+from labs.virtual.nics import Nic, devices
+from labs.virtual.packages import Kernel, Tools
+from labs.virtual.qemu import Deadlines, Guest, command, environment, kvm_works
+from labs.virtual.story import Story, Told
+from xdpconform.errors import InputError
+from xdpconform.outputs.results import encode, write
+
+Level = Literal["claims", "attach", "packets"]
+
+RECORDINGS: Final = "recordings"
+IMAGE: Final = "image.cpio"
+
+
+class Asked(NamedTuple):
+    """What the user asked for."""
+
+    output: Path
+    level: Level
+    nics: Sequence[Nic]
+    deadlines: Deadlines
+    record: bool = True
+    kvm: bool = False
+    words: tuple[str, ...] = ()
+    """Further ones for pytest."""
+
+
+class Lab:
+    """Boots kernels.
+
+    Args:
+        tools: QEMU and busybox.
+        asked: what for.
+        progress: is told each step: which kernel, and what happens.
+    """
+
+    def __init__(self, tools: Tools, asked: Asked, progress: Callable[[str, str], None]) -> None:
+        self.tools = tools
+        self.asked = asked
+        self.progress = progress
+        progress("", "makes the image")
+        self._base = image.base(tools.busybox)
+        self._kvm: bool | None = None if asked.kvm else False
+
+    def run(self, kernel: Kernel) -> list[Told]:
+        """Try the NICs on one kernel, each in the first guest that lives long enough.
+
+        Raises:
+            InputError: the kernel lacks what every guest needs, or files cannot be written.
+        """
+        tree = Tree(kernel.modules)
+        can, cannot = image.split(tree, self.asked.nics)
+        found = {name: Told(name, None, why, {}, absent=True) for name, why in cannot.items()}
+        waiting = can
+        number = 1
+        while waiting:
+            folder = self.asked.output / kernel.series / f"guest-{number}"
+            story, end = self._guest(kernel, tree, waiting, folder)
+            told = {one.name: one for one in story.told()}
+            if end and not told:
+                # Nobody knows whose fault it was, and the next guest would end the same.
+                why = f"the guest {end.removeprefix('it ')} (it {story.stage})"
+                told = {nic.name: Told(nic.name, None, why, {}) for nic in waiting}
+            for one in told.values():
+                self._write(kernel, one, folder)
+            found |= told
+            waiting = [nic for nic in waiting if nic.name not in told] if end else []
+            number += 1
+        return [
+            found.get(nic.name, Told(nic.name, None, "the guest never came to it", {}))
+            for nic in self.asked.nics
+        ]
+
+    def _guest(
+        self, kernel: Kernel, tree: Tree, nics: Sequence[Nic], folder: Path
+    ) -> tuple[Story, str]:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        names = [nic.name for nic in nics]
+        job = Job(
+            list(range(len(nics))), names, self.asked.level, self.asked.record, [*self.asked.words]
+        )
+        own = image.own(image.modules(tree, nics), job)
+        path = folder / IMAGE
+        write(path, self._base + own)
+        wires = devices(nics, wired=self.asked.level == "packets")
+        kvm = self._with_kvm(kernel, path, folder)
+        words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
+        story = Story(names, self.asked.level)
+        self.progress(kernel.series, story.stage)
+        try:
+            with Guest(words, folder, self.asked.deadlines, environment(self.tools)) as guest:
+                for event in guest.events():
+                    story.take(event)
+                    if _worth_saying(event):
+                        self.progress(kernel.series, story.running())
+                end = guest.end
+                wall = guest.seconds()
+            self.progress(
+                kernel.series,
+                f"the guest took {wall:.1f} s, {guest.processor:.1f} s of processor time",
+            )
+        except InputError as error:
+            end = f"it told what cannot be: {error}"
+        finally:
+            path.unlink(missing_ok=True)
+        if end:
+            self.progress(kernel.series, f"the guest is gone: {end}")
+            story.broke(end)
+        return story, end
+
+    def _with_kvm(self, kernel: Kernel, path: Path, folder: Path) -> bool:
+        if self._kvm is None:
+            self.progress(kernel.series, "tries KVM")
+            self._kvm = kvm_works(self.tools, kernel, path, folder)
+            if not self._kvm:
+                self.progress(kernel.series, "KVM boots no guest here: all is emulated")
+        return self._kvm
+
+    def _write(self, kernel: Kernel, told: Told, guest: Path) -> None:
+        folder = self.asked.output / kernel.series / told.name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name in ("console.log",):
+            # The same file in each folder, not a copy.
+            os.link(guest / name, folder / name)
+        if told.results is not None:
+            write(folder / "results.json", encode(told.results))
+        for name, data in told.files.items():
+            if re.search(r"-(idle|attached)\.rec\.json$", name):
+                write(self.asked.output / kernel.series / RECORDINGS / name, data)
+            else:
+                write(folder / name, data)
+
+
+def _worth_saying(event: Event) -> bool:
+    return isinstance(event, Stage | Starts | Nics)
