@@ -67,11 +67,16 @@ def verify(
     trusted = load_trusted(map(Path, keys))
     shelf = _shelf(profiles) if replay else None
     found = []
-    for folder in (folder for word in words for folder in _folders(Path(word))):
-        one = verify_folder(folder, trusted, shelf)
-        found.append(one)
-        if not as_json:
-            sys.stdout.write(_text(one, trusted))
+    for place in map(Path, words):
+        folders = _folders(place)
+        if folders != [place] and not as_json:
+            index = shown(str(place / INDEX))
+            sys.stdout.write(f"{index}: a list of links, which no statement holds\n")
+        for folder in folders:
+            one = verify_folder(folder, trusted, shelf)
+            found.append(one)
+            if not as_json:
+                sys.stdout.write(_text(one, trusted))
     if as_json:
         sys.stdout.write(json.dumps([_json(one, trusted) for one in found], indent=2) + "\n")
     return 1 if any(one.problems for one in found) else 0
