@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +13,6 @@ import pytest
 from benchmarks.stored import _record
 from tests.outputs.attest.folders import (
     RECORDINGS,
-    STARTED,
     VIRTIO,
     changed,
     files,
@@ -22,13 +20,20 @@ from tests.outputs.attest.folders import (
     recorded,
     results_of,
 )
+from tests.outputs.attest.lies import (
+    LIES,
+    VETH,
+    line,
+    other_identity,
+    with_line,
+    without_line,
+)
 from xdpconform.lab import take, take_stored
 from xdpconform.mock import parse
 from xdpconform.netlink.wire import readdressed
 from xdpconform.outputs.attest.check import check
 from xdpconform.outputs.attest.replay import Replayed, replay
 from xdpconform.outputs.redact import redact
-from xdpconform.outputs.results import ProfileName, Result
 from xdpconform.profiles import Shelf
 from xdpconform.sources import Kernel
 from xdpconform.sources import recording as recordings
@@ -36,13 +41,10 @@ from xdpconform.sources.replay import Replay
 from xdpconform.stored import take_recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from xdpconform.outputs.results import Results
     from xdpconform.sources.recording import Recording
-
-VETH = "veth-6.18.44-idle"
 
 
 def replayed(results: Results, recording: Recording | None, shelf: Shelf | None = None) -> Replayed:
@@ -98,41 +100,6 @@ def test_live() -> None:
         assert found.same > 40
 
 
-def line(results: Results, requirement: str) -> Result:
-    """A line by its requirement."""
-    return next(one for one in results.nics[0].results if one.requirement == requirement)
-
-
-def with_line(results: Results, requirement: str, **fields: object) -> Results:
-    """The results with another line of this requirement."""
-    lines = [
-        msgspec.structs.replace(one, **fields) if one.requirement == requirement else one
-        for one in results.nics[0].results
-    ]
-    return changed(results, results=lines)
-
-
-def without_line(results: Results, requirement: str) -> Results:
-    """The results without a requirement's lines."""
-    lines = [one for one in results.nics[0].results if one.requirement != requirement]
-    return changed(results, results=lines)
-
-
-def other_identity(results: Results, **fields: object) -> Results:
-    """The results of another device."""
-    identity = msgspec.structs.replace(results.nics[0].identity, **fields)
-    return changed(results, identity=identity)
-
-
-def more_claimed(results: Results) -> Results:
-    """The results of a NIC that claims more."""
-    (claims,) = results.nics[0].capabilities.values()
-    more = msgspec.structs.replace(
-        claims, xdp_features=[*(claims.xdp_features or []), "hw-offload"]
-    )
-    return changed(results, capabilities={"idle": more})
-
-
 def test_other_sockets() -> None:
     """Sequence numbers and ports of another asking are no difference; any other byte is one."""
     recording = unredacted(VETH)
@@ -153,107 +120,6 @@ def test_other_sockets() -> None:
     assert [
         "results.json: XDP-FEAT-02[idle]: evidence: not the bytes that the recording holds"
     ] == found(lying)
-
-
-LIES: dict[str, tuple[Callable[[Results], Results], list[str]]] = {
-    "outcome": (
-        lambda results: with_line(results, "XDP-FEAT-02", outcome="not-claimed"),
-        ["results.json: XDP-FEAT-02[idle]: not-claimed, the recording gives pass: "],
-    ),
-    "kind": (
-        lambda results: with_line(results, "XDP-FEAT-02", kind="mismatch"),
-        ["results.json: XDP-FEAT-02[idle]: pass (mismatch), the recording gives pass: "],
-    ),
-    "observed": (
-        lambda results: with_line(results, "XDP-FEAT-01", observed="another"),
-        [
-            (
-                "results.json: XDP-FEAT-01: observed is 'another', the recording gives"
-                f" '{line(judged(VETH), 'XDP-FEAT-01').observed}'"
-            )
-        ],
-    ),
-    "reason": (
-        lambda results: with_line(results, "XDP-FEAT-01", reason="because"),
-        ["results.json: XDP-FEAT-01: reason is 'because', the recording gives ''"],
-    ),
-    "title": (
-        lambda results: with_line(results, "XDP-FEAT-01", title="All is well."),
-        [
-            (
-                "results.json: XDP-FEAT-01: title is 'All is well.', the recording gives"
-                f" {line(judged(VETH), 'XDP-FEAT-01').title!r}"
-            )
-        ],
-    ),
-    "evidence": (
-        lambda results: with_line(results, "XDP-FEAT-02", evidence={}),
-        ["results.json: XDP-FEAT-02[idle]: evidence: not the bytes that the recording holds"],
-    ),
-    "left-out": (
-        lambda results: without_line(results, "XDP-FEAT-02"),
-        [
-            "results.json: XDP-FEAT-02: neither run nor said to be missing",
-            "results.json: XDP-FEAT-02[idle]: the recording gives pass, and it is not there",
-        ],
-    ),
-    "raised": (  # as if it could not be replayed
-        lambda results: with_line(results, "XDP-FEAT-02", level="packets"),
-        ["results.json: XDP-FEAT-02[idle]: the recording gives pass, and it is not there"],
-    ),
-    "twice": (
-        lambda results: changed(results, results=[*results.nics[0].results] * 2),
-        ["results.json: a line stands there twice"],
-    ),
-    "level": (
-        lambda results: msgspec.structs.replace(results, level="attach"),
-        [
-            f"results.json: XDP-ATTACH-{number:02}: neither run nor said to be missing"
-            for number in range(1, 4)
-        ],
-    ),
-    "firmware": (
-        lambda results: other_identity(results, firmware="9.9"),
-        ["results.json: identity: firmware is '9.9', the recording gives None"],
-    ),
-    "claims": (
-        more_claimed,
-        ["results.json: capabilities: not those that the recording gives"],
-    ),
-    "other-nic": (
-        lambda results: other_identity(results, ifindex=99),
-        ["results.json: va with number 99 is not in recording.rec.json"],
-    ),
-    "no-profile": (
-        lambda results: changed(results, profile=None),
-        [
-            (
-                "results.json: XDP-FEAT-01: pass, the recording gives blocked:"
-                " no profile for driver veth"
-            )
-        ],
-    ),
-    "other-profile": (
-        lambda results: changed(results, profile=ProfileName("veth", "sha256:00")),
-        [
-            (
-                "results.json: judged by profile veth of digest sha256:00, which is not at hand:"
-                " give its file with --profile (for this driver there are: veth sha256:"
-            )
-        ],
-    ),
-    "other-variant": (
-        lambda results: changed(
-            results, profile=msgspec.structs.replace(results.nics[0].profile, name="tun")
-        ),
-        [
-            (
-                "results.json: judged by profile tun, under which the recorded NIC does not fall;"
-                " it falls under veth"
-            )
-        ],
-    ),
-}
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -451,8 +317,3 @@ def test_nothing_to_replay() -> None:
     assert ["recording.rec.json: missing or broken: there is nothing to replay"] == [
         str(one) for one in replayed(results, None).problems
     ]
-
-
-def test_day() -> None:
-    """What the tests take for the day of a run is the day that results say."""
-    assert date(2026, 11, 24) == date.fromisoformat(STARTED[:10])
