@@ -12,9 +12,12 @@ from typing import Final, NamedTuple
 from xdpconform.judge.lines import COMPARED
 from xdpconform.judge.proofs import PROOFS, proves
 from xdpconform.outputs.matrix.index import RANKS
+from xdpconform.profiles.match import Expect
 
 ATTACHED: Final = "XDP-STATE-01"
 """What `COMPARED` names, while a program is attached; its rows are flags."""
+_EXPECTATIONS: Final = {one.value for one in Expect}
+"""The profile's words; a line says ``FLAG WORD (profile ...)``, see `judge.claims.flag`."""
 _LEVELS: Final = ("claims", "attach", "packets", "stress")
 
 
@@ -86,11 +89,8 @@ def _seen(
         index.execute("SELECT 1 FROM claim WHERE nic = ? AND flag = ?", (nic, flag)).fetchone()
         for nic in nics
     )
-    expected = dict.fromkeys(
-        line.expected.removeprefix(f"{flag} ").partition(" (")[0][:40]
-        for line in claims
-        if line.expected.startswith(f"{flag} ")
-    )
+    words = (line.expected.removeprefix(f"{flag} ").partition(" ")[0] for line in claims)
+    expected = dict.fromkeys(word for word in words if word in _EXPECTATIONS)
     decisive = _decisive(claims, proofs)
     return FlagSeen(
         *where,

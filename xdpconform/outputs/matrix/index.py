@@ -37,9 +37,14 @@ class Counts(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.certificates} certificates of {self.nics} NICs, {self.drivers} drivers on"
-            f" {self.kernels} kernels"
+            f"{several(self.certificates, 'certificate')} of {several(self.nics, 'NIC')},"
+            f" {several(self.drivers, 'driver')} on {several(self.kernels, 'kernel')}"
         )
+
+
+def several(number: int, noun: str) -> str:
+    """So many of a thing."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def counts(index: sqlite3.Connection) -> Counts:

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from xdpconform.outputs.matrix.grid import Cell
+from xdpconform.outputs.matrix.index import several
 from xdpconform.outputs.matrix.pages import Page, Site
 from xdpconform.outputs.results import write
 
@@ -62,6 +63,7 @@ class _Renderer:
             style_hash=_csp_hash(style),
             script_hash=_csp_hash(script),
             cells=self._cells,
+            several=several,
         )
         self._page = environment.get_template("page.html.j2")
         self._cell = environment.get_template("cell.html.j2")
