@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "reports" / "sample" / "veth0" / "certificate.html"
 PICTURE = ROOT / "docs" / "images" / "certificate.png"
-WIDTH, HEIGHT = 1280, 1400
+WIDTH, HEIGHT = 1280, 1540
 
 
 def take(page: Path, picture: Path) -> None:

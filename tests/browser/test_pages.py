@@ -34,6 +34,7 @@ LOOKS = {
     "certificate CONFORMS": Look("veth-6.18.44-attached: CONFORMS", ("XDP-FEAT-01", "not-claimed")),
     "certificate INCOMPLETE": Look("INCOMPLETE", ("XDP-PROTO-", "ice", "blocked")),
     "certificate FAILS": Look("FAILS", ("XDP-FEAT-05", "https://example.org/defect/7", "waived")),
+    "certificate of frames": Look("veth0: CONFORMS", ("XDP-ACT-01", "By action", "packets")),
     "index": Look("XDP conformance certificates", ("1 CONFORMS", "1 INCOMPLETE", "1 FAILS")),
     "diff": Look("regression", ("XDP-FEAT-05", "CONFORMS", "FAILS")),
     "matrix index.html": Look("XDP support by driver and kernel", ("gve", "6.18")),
