@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from html import unescape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,52 +17,26 @@ from xdpconform.profiles import match
 from xdpconform.profiles.load import load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.browser.visit import Visit
     from tests.plugin.runs import Runs
     from xdpconform.nic import Nic
 
 pytest_plugins = ["pytester"]
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=10000",
-)
 
-
-def browser() -> str:
-    """Chromium's path; a test is skipped without it."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    pytest.skip("chromium is not installed")
-
-
-def dom(page: Path, folder: Path) -> str:
-    """The page as it stands after its scripts ran."""
-    done = subprocess.run(
-        [browser(), *FLAGS, f"--user-data-dir={folder}/browser", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "</html>" in done.stdout, done.stderr
-    return done.stdout
-
-
-def log(runs: Runs, *nics: Nic, **more: Any) -> str:
-    """Run on these NICs; the page in the browser."""
+def log(visit: Callable[..., Visit], runs: Runs, *nics: Nic, **more: Any) -> str:
+    """Run on these NICs; the page as it stands after its scripts ran."""
     runs.take(*more.get("subjects", map(profiled, nics)))
     runs.real("--iface=v0a", "--tb=short")
-    (page,) = runs.reports.glob("*.html")
-    return dom(page, runs.pytester.path)
+    (path,) = runs.reports.glob("*.html")
+    seen = visit(path)
+
+    assert [] == seen.told
+    assert seen.page.evaluate("() => window.pwned") is None
+    return seen.page.content()
 
 
 def text_of(html: str) -> str:
@@ -87,12 +58,12 @@ def rows(page: str) -> list[list[str]]:
     return [[text_of(cell) for cell in re.findall(r"<td.*?</td>", r, re.DOTALL)] for r in found]
 
 
-def test_page(runs: Runs) -> None:
+def test_page(visit: Callable[..., Visit], runs: Runs) -> None:
     """Verdict, columns, one row a line, and the environment with the NIC's facts."""
     subject = runs.snapshot[0]
     assert subject.match is not None
 
-    page = log(runs, subject.nic)
+    page = log(visit, runs, subject.nic)
 
     assert '<title id="head-title">XDP conformance of v0a</title>' in page
     verdict = text_of(part(page, r"<section.*?</section>"))
@@ -128,11 +99,11 @@ def test_page(runs: Runs) -> None:
     assert ".xdp-verdict" in page  # our style sheet
 
 
-def test_details(runs: Runs) -> None:
+def test_details(visit: Callable[..., Visit], runs: Runs) -> None:
     """Below a line stand its reason and the bytes behind it; only what needs attention is open."""
     nic = claiming(lack=XdpAct.RX_SG)(runs.snapshot[0].nic)
 
-    page = log(runs, nic)
+    page = log(visit, runs, nic)
 
     table = page.partition('id="results-table"')[2]
     bodies = re.findall(r'<tbody class="results-table-row.*?</tbody>', table, re.DOTALL)
@@ -148,18 +119,18 @@ def test_details(runs: Runs) -> None:
 
 
 EVIL = (
-    "<img src=x onerror=\"document.title='owned'\">"
-    "<script>document.title='owned'</script></script></td></table>"
+    "<img src=x onerror=\"document.title=window.pwned='owned'\">"
+    "<script>document.title=window.pwned='owned'</script></script></td></table>"
     "\"' onmouseover='x' &amp;&lt;\u202eevil\u200f\n" + "e" * 4096
 )
 SHOWN = (
-    "<img src=x onerror=\"document.title='owned'\">"
-    "<script>document.title='owned'</script></script></td></table>"
+    "<img src=x onerror=\"document.title=window.pwned='owned'\">"
+    "<script>document.title=window.pwned='owned'</script></script></td></table>"
     "\"' onmouseover='x' &amp;&lt;\\u202eevil\\u200f\\n" + "e" * 4096
 )
 
 
-def test_hostile(runs: Runs, tmp_path: Path) -> None:
+def test_hostile(visit: Callable[..., Visit], runs: Runs, tmp_path: Path) -> None:
     """What a device, a profile or a check says runs nothing on the page, and is shown in full."""
     nic = claiming(lack=XdpAct.RX_SG)(runs.snapshot[0].nic)
     words: dict[str, Any] = {
@@ -181,7 +152,7 @@ def test_hostile(runs: Runs, tmp_path: Path) -> None:
     subject = profiled(nic)._replace(match=match([load(tmp_path / "evil.toml")], nic))
     assert subject.match is not None
 
-    page = log(runs, subjects=[subject])
+    page = log(visit, runs, subjects=[subject])
 
     assert '<title id="head-title">XDP conformance of v0a</title>' in page
     assert "owned" not in part(page, r"<title.*?</title>")
@@ -200,7 +171,9 @@ def test_hostile(runs: Runs, tmp_path: Path) -> None:
     assert "\u202e" not in page.partition("<footer>")[0]
 
 
-def test_broken_check(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_check(
+    visit: Callable[..., Visit], runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A check that raised shows its traceback, escaped."""
 
     def broken(_nic: Nic) -> None:
@@ -208,7 +181,7 @@ def test_broken_check(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("xdpconform.judge.queues.counted", broken)
 
-    page = log(runs, runs.snapshot[0].nic)
+    page = log(visit, runs, runs.snapshot[0].nic)
 
     first = rows(page)[0]
     assert ["Failed", "error", "v0a"] == first[:3]
