@@ -20,9 +20,11 @@ from tests.outputs.attest.folders import (
     small,
     whole,
 )
+from xdpconform import __version__
 from xdpconform.errors import InputError, ProfileError
 from xdpconform.outputs.attest.names import LIMITS, PAGE, RESULTS, SIGNER
 from xdpconform.outputs.attest.verify import verify
+from xdpconform.outputs.certificate.page import Entry, index_page
 from xdpconform.sources import recording as recordings
 
 if TYPE_CHECKING:
@@ -122,15 +124,24 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str], keys: Keys) ->
 
 
 def test_several_nics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Below an index page each folder is a certificate, and one that is refused refuses all."""
-    put(tmp_path, {"index.html": b"<!DOCTYPE html>"})
+    """Below an index page each folder is a certificate, and one that is refused refuses all; so
+    does the page, if it does not say what they say.
+    """
+    results, _recording = small()
+    page = index_page([Entry("eth0", results), Entry("eth1", results)])
+    put(tmp_path, {"index.html": page})
     put(tmp_path / "eth0", files(*small()))
     put(tmp_path / "eth1", files(*small()))
 
     assert verify([str(tmp_path)]) == 0
-    index, *others = printed(capsys, tmp_path)
-    assert "DIR/index.html: a list of links, which no statement holds" == index
+    *others, index = printed(capsys, tmp_path)
+    assert "DIR/index.html: verified: the list that these certificates make" == index
     assert ["DIR/eth0: verified: ", "DIR/eth1: verified: "] == [line[:20] for line in others[::2]]
+    (tmp_path / "index.html").write_bytes(page.replace(b"CONFORMS", b"FAILS"))
+    assert verify([str(tmp_path)]) == 1
+    refused, why = printed(capsys, tmp_path)[-2:]
+    assert "DIR/index.html: refused" == refused
+    assert why.startswith(f"    index.html: not what xdpconform {__version__} makes of these cert")
     (tmp_path / "eth1" / PAGE).write_bytes(b"")
     assert verify([str(tmp_path)]) == 1
     (tmp_path / "eth2").symlink_to(tmp_path / "eth0")

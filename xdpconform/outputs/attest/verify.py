@@ -15,11 +15,12 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from xdpconform import __version__
 from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
 from xdpconform.outputs.attest.check import Checked, Problem, check
 from xdpconform.outputs.attest.keys import Trusted, load_trusted
-from xdpconform.outputs.attest.names import INDEX, LIMITS
+from xdpconform.outputs.attest.names import INDEX, LIMITS, PAGE
 
 if TYPE_CHECKING:
     from xdpconform.outputs.attest.replay import Replayed
@@ -30,9 +31,10 @@ _STRANGERS: Final = 20
 
 
 class Verified(NamedTuple):
-    """A certificate, and what was found of it."""
+    """A certificate, or the index page of several, and what was found of it."""
 
     folder: Path
+    """Of an index the page itself."""
     checked: Checked
     problems: list[Problem]
     """All of them: of the folder, of its files, and of the replay."""
@@ -69,14 +71,12 @@ def verify(
     found = []
     for place in map(Path, words):
         folders = _folders(place)
-        if folders != [place] and not as_json:
-            index = shown(str(place / INDEX))
-            sys.stdout.write(f"{index}: a list of links, which no statement holds\n")
-        for folder in folders:
-            one = verify_folder(folder, trusted, shelf)
-            found.append(one)
-            if not as_json:
-                sys.stdout.write(_text(one, trusted))
+        these = [verify_folder(folder, trusted, shelf) for folder in folders]
+        if folders != [place]:
+            these.append(verify_index(place, these))
+        found += these
+        if not as_json:
+            sys.stdout.writelines(_text(one, trusted) for one in these)
     if as_json:
         sys.stdout.write(json.dumps([_json(one, trusted) for one in found], indent=2) + "\n")
     return 1 if any(one.problems for one in found) else 0
@@ -106,6 +106,31 @@ def verify_folder(
 
     replayed = replay(checked.results, checked.recording, shelf)
     return Verified(folder, checked, [*problems, *replayed.problems], replayed)
+
+
+def verify_index(place: Path, certificates: Sequence[Verified]) -> Verified:
+    """Verify the index page of several certificates: it is what they make.
+
+    Args:
+        place: the folder that holds them.
+        certificates: all of them, verified.
+    """
+    from xdpconform.outputs.certificate.page import Entry, index_page
+
+    entries = [
+        Entry(one.folder.name, one.checked.results)
+        for one in certificates
+        if one.checked.results is not None
+    ]
+    problems: list[Problem] = []
+    try:
+        if _read(place / INDEX, LIMITS[PAGE]) != index_page(entries):
+            made = f"not what xdpconform {__version__} makes of these certificates"
+            why = "changed, or made by another version; 'certify' makes it anew"
+            problems.append(Problem(INDEX, f"{made}: {why}"))
+    except (OSError, ValueError) as error:
+        problems.append(Problem(INDEX, getattr(error, "strerror", None) or str(error)))
+    return Verified(place / INDEX, Checked(None, None, None, []), problems)
 
 
 def _shelf(profiles: Sequence[str]) -> Shelf:
@@ -184,7 +209,8 @@ def _text(one: Verified, trusted: Trusted | None) -> str:
     if one.problems:
         return "\n".join([f"{folder}: refused", *lines]) + "\n"
     results = one.checked.results
-    assert results is not None  # noqa: S101 - else there is a problem
+    if results is None:
+        return f"{folder}: verified: the list that these certificates make\n"
     (nic,) = results.nics
     said = f"{shown(nic.id)} {nic.verdict} at level {results.level}"
     if nic.source == "mock":

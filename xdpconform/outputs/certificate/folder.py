@@ -62,7 +62,8 @@ def write_certificates(
         for name, data in certificate(one, signer).items():
             tree[os.path.join(folder, name)] = data
     if len(given) > 1:
-        entries = [Entry(folder, one.results) for folder, one in folders.items()]
+        # By name, so that whoever verifies can make it again.
+        entries = [Entry(folder, one.results) for folder, one in sorted(folders.items())]
         tree[INDEX] = index_page(entries)
     _swap(output, tree)
     return [
