@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -18,9 +18,10 @@ DEEPEST: Final = 6
 """Levels of lists and tables that are laid out; what is deeper is shown as JSON."""
 SHORT: Final = 120
 """Bytes of JSON below which a value is shown again with each line."""
-_NULL: Final = b"null"
 INLINE: Final = 200
 """Characters of a table that stands in one line of text; a list does at any length."""
+
+_NULL: Final = b"null"
 
 Value: TypeAlias = "str | tuple[Item, ...]"
 """In words, or named values one below another."""
@@ -124,7 +125,7 @@ def encoded(value: object) -> bytes:
 
 def words(value: object, depth: int = 0) -> Value:
     """A value of evidence, which has JSON types, as a reader would write it."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         line = _in_a_line(value)
         if line is not None:
             return line
@@ -153,12 +154,12 @@ def _scalar(value: object) -> str:
     return str(value) or "none"
 
 
-def _in_a_line(value: Mapping[str, object] | list[object]) -> str | None:
+def _in_a_line(value: dict[str, object] | list[object]) -> str | None:
     """A flat list or table as one line of text; None if it holds others, or is too long."""
-    members = value.values() if isinstance(value, Mapping) else value
-    if any(isinstance(one, (Mapping, list)) for one in members):
+    members = value.values() if isinstance(value, dict) else value
+    if any(isinstance(one, (dict, list)) for one in members):
         return None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         texts = [_scalar(one) for one in value]
         return (", " if not any("," in one for one in texts) else "; ").join(texts) or "none"
     text = ", ".join(f"{name} {_scalar(one)}" for name, one in value.items())
