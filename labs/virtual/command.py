@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labs.virtual.packages import Kernel
     from labs.virtual.story import Told
 
+FAULTS: Final = ("panic", "hang", "oom", "close", "leave")
 LEVELS: Final = ("claims", "attach", "packets")
 USAGE: Final = 4
 """pytest's exit status for a wrong command line."""
@@ -54,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
                       help="give a guest up that tells nothing for so long")  # fmt: skip
     made.add_argument("--deadline", type=_seconds, metavar="SECONDS",
                       help="give a guest up after so long")  # fmt: skip
+    made.add_argument("--break", dest="fault", choices=FAULTS, default="",
+                      help="break the first guest, to try the lab itself")  # fmt: skip
     made.add_argument("--list", action="store_true", help="name the NICs there are")
     made.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
     return made
@@ -110,6 +113,7 @@ def _run(options: argparse.Namespace) -> int:
         not options.no_record,
         options.kvm,
         tuple(options.words),
+        options.fault,
     )
     lab = Lab(tools, asked, progress)
     counted: list[str] = []

@@ -24,6 +24,7 @@ Level = Literal["claims", "attach", "packets"]
 
 RECORDINGS: Final = "recordings"
 IMAGE: Final = "image.cpio"
+FIRST: Final = "guest-1"
 
 
 class Asked(NamedTuple):
@@ -37,6 +38,8 @@ class Asked(NamedTuple):
     kvm: bool = False
     words: tuple[str, ...] = ()
     """Further ones for pytest."""
+    fault: str = ""
+    """How the first guest is to break, of `labs.virtual.guest.faults`."""
 
 
 class Lab:
@@ -92,7 +95,12 @@ class Lab:
         folder.mkdir(parents=True)
         names = [nic.name for nic in nics]
         job = Job(
-            list(range(len(nics))), names, self.asked.level, self.asked.record, [*self.asked.words]
+            list(range(len(nics))),
+            names,
+            self.asked.level,
+            self.asked.record,
+            [*self.asked.words],
+            self.asked.fault if folder.name == FIRST else "",
         )
         own = image.own(image.modules(tree, nics), job)
         path = folder / IMAGE

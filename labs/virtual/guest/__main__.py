@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from labs.virtual.guest.faults import FAULTS
 from labs.virtual.guest.make import make_all
 from labs.virtual.guest.told import Ended, Event, File, Job, Nics, Over, Stage, encode
 from labs.virtual.nics import NICS, Nic
@@ -96,7 +97,7 @@ def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: 
         from labs.virtual.guest.reporter import Reporter
 
         os.environ["XDPCONFORM_REPORTS"] = str(folder)
-        return pytest.main(words, plugins=[Reporter(tell)])
+        return pytest.main(words, plugins=[Reporter(tell, FAULTS.get(job.fault))])
 
     names = [nic.name for nic in group]
     log = folder.with_suffix(".txt")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 import msgspec
 import pytest
 
+from labs.virtual.guest.faults import LINE
 from labs.virtual.guest.told import Event, Line, Plan, Stage, Starts
 from xdpconform.certify import requirement_of, subject_of
 from xdpconform.outputs.results import encode
@@ -19,10 +20,15 @@ class Reporter:
 
     Args:
         tell: takes an event; the host has it when that returns.
+        fault: breaks the guest, in the line that is told for it.
     """
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, tell: Callable[[Event], None], fault: Callable[[], None] | None = None
+    ) -> None:
         self.tell = tell
+        self._fault = fault
+        self._lines = 0
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """The run as it begins."""
@@ -40,6 +46,9 @@ class Reporter:
             row = "-".join(str(value) for name, value in params.items() if name != "_case")
             nic = subject_of(item).nic.id
             self.tell(Starts(nic, requirement, about.title, row, about.level.value))
+            self._lines += 1
+            if self._fault is not None and self._lines == LINE:
+                self._fault()
         return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -97,6 +97,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether recordings are made, with and without a program."""
     words: list[str]
     """Further words for pytest."""
+    fault: str = ""
+    """How the guest breaks, of `labs.virtual.guest.faults`; empty: not at all."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
