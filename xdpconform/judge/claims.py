@@ -10,6 +10,7 @@ from xdpconform.profiles.kernel import KernelVersion
 from xdpconform.profiles.match import Expect, Expectation, Match
 
 _ATTRIBUTE = {name: attribute for attribute, names in FLAGS.items() for name in names}
+_EXPECTATIONS = frozenset(one.value for one in Expect)
 SEGMENTS_SINCE = KernelVersion(6, 6)
 """From when on kernels report xdp-zc-max-segs."""
 
@@ -63,12 +64,22 @@ def flag(nic: Nic, match: Match | None, name: str) -> Finding:
     return Finding(
         outcome,
         kind,
-        expected=f"{name} {expectation.expect.value} (profile {match.name})",
+        expected=_expected(name, expectation.expect, match),
         observed=observed,
         reason=reason,
         evidence=proof,
         param=state,
     )
+
+
+def _expected(name: str, expect: Expect, match: Match) -> str:
+    return f"{name} {expect.value} (profile {match.name})"
+
+
+def expected_word(name: str, expected: str) -> str:
+    """The profile's word in what `flag` found to be expected; empty if it is none."""
+    word = expected.removeprefix(f"{name} ").partition(" ")[0]
+    return word if word in _EXPECTATIONS else ""
 
 
 def _against(

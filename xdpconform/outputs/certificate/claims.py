@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from xdpconform.judge.claims import expected_word
 from xdpconform.judge.lines import COMPARED
 from xdpconform.judge.proofs import proven
 from xdpconform.nic import ATTACHED, FLAGS, IDLE
-from xdpconform.profiles.match import Expect
 
 if TYPE_CHECKING:
     from xdpconform.outputs.results import Claims, NicResults, Result
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 SEGMENTS: Final = "xdp-zc-max-segs"
 STATES: Final = (IDLE, ATTACHED)
 _LEVELS: Final = ("claims", "attach", "packets", "stress")
-_EXPECTATIONS: Final = tuple(one.value for one in Expect)
 
 
 class Cell(NamedTuple):
@@ -87,9 +86,8 @@ def rows(nic: NicResults, anchored: Sequence[tuple[str, Result]]) -> list[Row]:
             claimed = "" if flags is None else "not claimed"
             if flags is not None and name in flags.get(attribute, ()):
                 claimed = "claimed"
-            cells.append(
-                Cell(state, _expected(line, name), claimed, line.outcome if line else "", anchor)
-            )
+            expected = expected_word(name, line.expected) if line else ""
+            cells.append(Cell(state, expected, claimed, line.outcome if line else "", anchor))
         found.append(_row(name, attribute, cells, proofs.get(name, ())))
     segments = []
     for state in STATES:
@@ -141,14 +139,6 @@ def _compared(
     if state == ATTACHED:
         keys.append(("XDP-STATE-02", state) if name == SEGMENTS else ("XDP-STATE-01", name))
     return next((lines[key] for key in keys if key in lines), ("", None))
-
-
-def _expected(line: Result | None, name: str) -> str:
-    """The profile's word; its sentence is ``NAME WORD (profile …)``, see `claims.flag`."""
-    if line is None:
-        return ""
-    word = line.expected.removeprefix(f"{name} ").partition(" ")[0]
-    return word if word in _EXPECTATIONS else ""
 
 
 def _row(

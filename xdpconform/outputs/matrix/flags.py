@@ -9,15 +9,13 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from xdpconform.judge.claims import expected_word
 from xdpconform.judge.lines import COMPARED
 from xdpconform.judge.proofs import PROOFS, proves
 from xdpconform.outputs.matrix.index import RANKS
-from xdpconform.profiles.match import Expect
 
 ATTACHED: Final = "XDP-STATE-01"
 """What `COMPARED` names, while a program is attached; its rows are flags."""
-_EXPECTATIONS: Final = {one.value for one in Expect}
-"""The profile's words; a line says ``FLAG WORD (profile ...)``, see `judge.claims.flag`."""
 _LEVELS: Final = ("claims", "attach", "packets", "stress")
 
 
@@ -89,15 +87,14 @@ def _seen(
         index.execute("SELECT 1 FROM claim WHERE nic = ? AND flag = ?", (nic, flag)).fetchone()
         for nic in nics
     )
-    words = (line.expected.removeprefix(f"{flag} ").partition(" ")[0] for line in claims)
-    expected = dict.fromkeys(word for word in words if word in _EXPECTATIONS)
+    words = (expected_word(flag, line.expected) for line in claims)
     decisive = _decisive(claims, proofs)
     return FlagSeen(
         *where,
         decisive.outcome,
         decisive.kind,
         decisive.level,
-        " or ".join(expected),
+        " or ".join(dict.fromkeys(filter(None, words))),
         claimed,
         decisive.reason,
         claims[0].nic,
