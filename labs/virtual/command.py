@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,8 @@ def _seconds(text: str) -> float:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the lab; gives the exit status of a run: 0, 1 with any FAILS, 10 with any INCOMPLETE."""
     options = parser().parse_args(words)
+    # As Ctrl-C does, so that the guest is ended as well.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return _run(options)
     except XdpConformError as error:
@@ -144,7 +147,8 @@ def lines(kernel: Kernel, told: Told) -> list[str]:
         source="kernel",
         outcomes=[line.outcome for line in nic.results],
     )
-    found = [text, *([f"  {told.problem}"] if told.problem else [])]
+    broke = any(line.outcome == "error" for line in nic.results)  # and says why itself
+    found = [text, *([f"  {told.problem}"] if told.problem and not broke else [])]
     for same in together(nic.results):
         found.append(f"  {line_text(same)}")
         if names_text(same):

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -15,7 +16,7 @@ from labs.virtual.guest.told import Event, Job, Nics, Stage, Starts
 from labs.virtual.modules import Tree
 from labs.virtual.nics import Nic, devices
 from labs.virtual.packages import Kernel, Tools
-from labs.virtual.qemu import Deadlines, Guest, command, environment, kvm_works
+from labs.virtual.qemu import CONSOLE, Deadlines, Guest, command, environment, kvm_works, lethal
 from labs.virtual.story import Story, Told
 from xdpconform.errors import InputError
 from xdpconform.outputs.results import encode, write
@@ -71,6 +72,7 @@ class Lab:
         waiting = can
         number = 1
         while waiting:
+            before = len(waiting)
             folder = self.asked.output / kernel.series / f"guest-{number}"
             story, end = self._guest(kernel, tree, waiting, folder)
             told = {one.name: one for one in story.told()}
@@ -81,7 +83,9 @@ class Lab:
             for one in told.values():
                 self._write(kernel, one, folder)
             found |= told
-            waiting = [nic for nic in waiting if nic.name not in told] if end else []
+            waiting = [nic for nic in waiting if nic.name not in told]
+            if len(waiting) == before:
+                break
             number += 1
         return [
             found.get(nic.name, Told(nic.name, None, "the guest never came to it", {}))
@@ -108,7 +112,7 @@ class Lab:
         wires = devices(nics, wired=self.asked.level == "packets")
         kvm = self._with_kvm(kernel, path, folder)
         words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
-        story = Story(names, self.asked.level)
+        story = Story(names, self.asked.level, partial(lethal, folder / CONSOLE))
         self.progress(kernel.series, story.stage)
         try:
             with Guest(words, folder, self.asked.deadlines, environment(self.tools)) as guest:
@@ -143,9 +147,8 @@ class Lab:
         folder = self.asked.output / kernel.series / told.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name in ("console.log",):
-            # The same file in each folder, not a copy.
-            os.link(guest / name, folder / name)
+        # The same file in each folder, not a copy.
+        os.link(guest / CONSOLE, folder / CONSOLE)
         if told.results is not None:
             write(folder / "results.json", encode(told.results))
         for name, data in told.files.items():

@@ -35,6 +35,8 @@ TCG: Final = ("-accel", "tcg,thread=multi", "-cpu", "Nehalem")
 KVM: Final = ("-accel", "kvm", "-cpu", "host")
 KVM_PATIENCE: Final = 20.0
 """Seconds for a guest that does nothing: a KVM that works needs two."""
+CONSOLE: Final = "console.log"
+PORT: Final = "told.jsonl"
 CONSOLE_LIMIT: Final = 1 << 22
 _POLL: Final = 0.05
 _LETHAL: Final = (
@@ -75,8 +77,8 @@ class Guest:
         deadlines: Deadlines,
         environment: dict[str, str] | None = None,
     ) -> None:
-        self.console = folder / "console.log"
-        self.port = folder / "told.jsonl"
+        self.console = folder / CONSOLE
+        self.port = folder / PORT
         self.end = ""
         """What became of it; empty as long as it runs, and if it did all it was asked for."""
         self._deadlines = deadlines
@@ -224,9 +226,9 @@ def command(
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-kernel", str(kernel.image), "-initrd", str(image)),
         *("-append", f"{ARGUMENTS} {words}".strip()),
-        *("-serial", f"file:{folder / 'console.log'}"),
+        *("-serial", f"file:{folder / CONSOLE}"),
         *("-device", "virtio-serial-pci,disable-legacy=on"),
-        *("-chardev", f"file,id=lab,path={folder / 'told.jsonl'}"),
+        *("-chardev", f"file,id=lab,path={folder / PORT}"),
         *("-device", "virtserialport,chardev=lab,name=lab"),
         *devices,
     ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -47,9 +47,10 @@ class Story:
     Args:
         names: the NICs that it has.
         level: of its runs.
+        console: gives what the guest's console says of an end; empty if it says nothing.
     """
 
-    def __init__(self, names: Sequence[str], level: str) -> None:
+    def __init__(self, names: Sequence[str], level: str, console: Callable[[], str] = str) -> None:
         self.names = tuple(names)
         self.problems: dict[str, str] = {}
         self.done: set[str] = set()
@@ -57,6 +58,7 @@ class Story:
         self.stage = "boots"
         self.over = False
         self._level = level
+        self._console = console
         self._plans: dict[str, Results] = {}
         self._results: dict[str, Results] = {}
         self._lines: dict[str, list[Result]] = {}
@@ -125,16 +127,17 @@ class Story:
     def _ended(self, names: Sequence[str], status: int, output: str) -> None:
         self._output = output
         if self._running is not None and status < 0:
-            self._fail(
-                self._running, f"the run was killed by signal {-status} while this was tried"
-            )
+            said = self._console()
+            reason = f"the run was killed by signal {-status} while this was tried"
+            self._fail(self._running, f"{reason}: {said}" if said else reason)
         elif self._running is not None:
             self._fail(self._running, f"the run ended with {status} while this was tried")
         self._running = None
         for name in names:
             self._files[name]["pytest.txt"] = output.encode()
-            self.done.add(name)
-            if name not in self._results and name not in self._plans:
+            if name in self._results or self._lines.get(name):
+                self.done.add(name)
+            elif name not in self._plans:
                 last = (output.strip().splitlines() or ["it printed nothing"])[-1]
                 self.problems.setdefault(name, f"pytest ended with {status}: {shown(last)}")
 

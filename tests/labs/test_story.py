@@ -120,6 +120,19 @@ def test_broken_early() -> None:
     assert "makes its NICs" == story.running()
 
 
+def test_killed() -> None:
+    """A run that the kernel killed is explained by the console, and the NICs behind it wait."""
+    story = Story(["igb", "veth"], "claims", lambda: "Out of memory: Killed process 77")
+    take(story, plan("igb", "veth"), starts("igb", ALL[0]), Ended(["igb", "veth"], -9), Over())
+    found = told(story)
+
+    assert ["igb"] == list(found)
+    assert (
+        f"{ALL[0]}: the run was killed by signal 9 while this was tried:"
+        " Out of memory: Killed process 77"
+    ) == found["igb"].problem
+
+
 @pytest.mark.parametrize(
     ("status", "reason"),
     [

@@ -23,7 +23,8 @@ PORT: Final = "lab"
 JOB: Final = Path("/lab/job.json")
 OUTPUT: Final = 64 << 10
 """Bytes of what pytest printed that are told."""
-ALWAYS: Final = ("-q", "-p", "no:cacheprovider", "--color=no", "-W", "ignore")
+ALWAYS: Final = ("-q", "-s", "-p", "no:cacheprovider", "--color=no")
+"""Nothing is captured: under emulation that is a fifth of a run."""
 
 
 class Teller:
