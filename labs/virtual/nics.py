@@ -30,6 +30,9 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """QEMU's device with its properties; empty for what the guest makes itself."""
     bus: str = ""
     """``pcie``: it stands behind a root port of its own."""
+    tap: int = 0
+    """Queues of a tap that it has in place of a wire: then it takes over the host's offloads, which
+    no wire of QEMU's own offers. There is no second port, and nothing is sent."""
     kind: str = ""
     """IFLA_INFO_KIND of what the guest makes; ``tun`` and ``tap`` are made by /dev/net/tun,
     ``netdevsim`` by its bus."""
@@ -50,6 +53,7 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"l{self.name}"
 
 
+TAP: Final = "tap"
 LIMIT: Final = 14
 """Characters of a name: IFNAMSIZ without the final null and the peer's letter."""
 COMMON: Final = ("virtio_pci", "virtio_console", "af_packet", "veth", "tun", "dummy")
@@ -58,8 +62,9 @@ MAYBE: Final = ("xsk_diag", "sch_ingress", "sch_mqprio", "sch_prio", "cls_bpf", 
 """Loaded where the kernel has them."""
 
 
-def _virtio(name: str, options: str) -> Nic:
-    return Nic(name, ("virtio_pci", "virtio_net"), f"virtio-net-pci,{options}")
+def _virtio(name: str, options: str, tap: int = 0) -> Nic:
+    modules = ("virtio_pci", "virtio_net")
+    return Nic(name, modules, f"virtio-net-pci,{options}", tap=tap, peer=not tap)
 
 
 def _pci(name: str, device: str, module: str, bus: str = "") -> Nic:
@@ -67,7 +72,8 @@ def _pci(name: str, device: str, module: str, bus: str = "") -> Nic:
 
 
 def _made(kind: str, lower: str = "", *data: Data, modules: tuple[str, ...] | None = None) -> Nic:
-    return Nic(kind, (kind,) if modules is None else modules, "", "", kind, lower, data, peer=False)
+    modules = (kind,) if modules is None else modules
+    return Nic(kind, modules, kind=kind, lower=lower, data=data, peer=False)
 
 
 _IOMMU: Final = "disable-legacy=on,iommu_platform=on"
@@ -77,7 +83,8 @@ NICS: Final = {
         _pci("igb", "igb", "igb", "pcie"),
         _virtio("virtio_net", "disable-legacy=on"),
         _virtio("virtio_iommu", _IOMMU),
-        _virtio("virtio_nogst", "disable-legacy=on,ctrl_guest_offloads=off"),
+        _virtio("virtio_mq", "disable-legacy=on,mq=on,vectors=10", tap=4),
+        _virtio("virtio_nogst", "disable-legacy=on,ctrl_guest_offloads=off", tap=1),
         _virtio("virtio_nomrg", "disable-legacy=on,mrg_rxbuf=off"),
         _pci("vmxnet3", "vmxnet3", "vmxnet3"),
         _pci("e1000", "e1000", "e1000"),
@@ -140,7 +147,11 @@ def devices(nics: Sequence[Nic], *, wired: bool) -> list[str]:
             continue
         for peer in (False, True)[: 1 + (wired and nic.peer)]:
             port = f"{number}p{int(peer)}"
-            words += ["-netdev", f"hubport,id=n{port},hubid={number}"]
+            wire = f"hubport,id=n{port},hubid={number}"
+            if nic.tap:
+                queues = f",queues={nic.tap}" if nic.tap > 1 else ""
+                wire = f"{TAP},id=n{port},ifname=lab{number},script=no,downscript=no{queues}"
+            words += ["-netdev", wire]
             bus = "pcie.0"
             if nic.bus == "pcie":
                 bus = f"r{port}"

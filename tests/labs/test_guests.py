@@ -15,7 +15,7 @@ import pytest
 
 from labs.virtual import lab as lab_module
 from labs.virtual.guest.told import Ended, Event, Nics, Over, Stage, encode
-from labs.virtual.lab import Asked, Lab
+from labs.virtual.lab import Asked, Lab, Level
 from labs.virtual.nics import Nic, choose
 from labs.virtual.packages import Kernel, Tools
 from labs.virtual.qemu import Deadlines, Guest, command, lethal
@@ -32,6 +32,7 @@ ALL = sorted(requirements())
 PANIC = "[   12.3] Kernel panic - not syncing: sysrq triggered crash\r\n[   12.4] CPU: 0 PID: 1\r\n"
 OOM = "[   30.1] Out of memory: Killed process 77 (python3)\n"
 HANG = "import time; time.sleep(60)"
+LEVELS: tuple[Level, ...] = ("claims", "attach", "packets")
 SHORT = Deadlines(boot=1.0, silence=1.0, total=30.0)
 
 
@@ -115,6 +116,21 @@ def test_total(tmp_path: Path) -> None:
     assert monotonic() - started < 20
 
 
+def test_a_deadline_for_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above claims each NIC has a run, and its own deadline."""
+    monkeypatch.setattr(lab_module.image, "base", lambda _busybox: b"")
+    tools = Tools(tmp_path, tmp_path / "qemu", tmp_path / "busybox")
+    nics = choose(["igb,veth,tap"])
+    totals = {
+        level: Lab(tools, Asked(tmp_path, level, nics, SHORT), lambda *_: None)
+        ._deadlines(nics)
+        .total
+        for level in LEVELS
+    }
+
+    assert {"claims": 30.0, "attach": 90.0, "packets": 90.0} == totals
+
+
 def test_ended_with_it(tmp_path: Path) -> None:
     """A guest that is given up does not run on."""
     guest = Guest(program(tmp_path, [], "", HANG), tmp_path, SHORT)
@@ -169,6 +185,8 @@ def test_command(tmp_path: Path) -> None:
     assert "tcg,thread=multi" in words
     assert ["-device", "igb"] == words[-2:]
     assert {"-nodefaults", "-no-reboot"} <= {*words}
+    assert "unshare" not in words
+    assert "unshare" in command(tools, kernel, tmp_path, tmp_path, ["-netdev", "tap,id=a"])
     assert "kvm" in with_kvm
     assert "tcg,thread=multi" not in with_kvm
 

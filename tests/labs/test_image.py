@@ -192,6 +192,15 @@ def test_devices() -> None:
     ]
 
 
+def test_taps() -> None:
+    """What needs the host's offloads or several queues has a tap, and no second port."""
+    words = devices(choose(["igb,virtio_mq"]), wired=True)
+
+    assert ["tap,id=n1p0,ifname=lab1,script=no,downscript=no,queues=4"] == [
+        word for word in words if word.startswith(("tap", "hubport,id=n1"))
+    ]
+
+
 def test_split(tmp_path: Path) -> None:
     """A NIC whose driver the kernel has not is told apart, with what it lacks."""
     (tmp_path / "kernel").mkdir()
