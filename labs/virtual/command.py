@@ -74,7 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the lab; gives the exit status of a run: 0, 1 with any FAILS, 10 with any INCOMPLETE."""
     options = parser().parse_args(words)
     # As Ctrl-C does, so that the guest is ended as well.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return _run(options)
     except XdpConformError as error:
@@ -84,6 +84,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was judged is there\n")
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return USAGE
 
 
@@ -125,7 +127,7 @@ def _run(options: argparse.Namespace) -> int:
         progress.clear()
         for told in found:
             sys.stdout.write("".join(f"{line}\n" for line in lines(kernel, told)))
-            if not told.absent or told.name in options.nic:
+            if not told.absent or options.nic:
                 counted.append(told.verdict)
         sys.stdout.flush()
     return worst(counted)
