@@ -40,6 +40,9 @@ KVM_PATIENCE: Final = 20.0
 CONSOLE: Final = "console.log"
 PORT: Final = "told.jsonl"
 CONSOLE_LIMIT: Final = 1 << 22
+"""Bytes of a console's end that are read."""
+CONSOLE_MOST: Final = 1 << 26
+"""Bytes of a console at most: a kernel can fill a disk with its complaints."""
 _POLL: Final = 0.05
 _LETHAL: Final = (
     re.compile(r"Kernel panic - not syncing: [^\n\r]*"),
@@ -167,6 +170,8 @@ class Guest:
             return f"it said nothing for {limits.silence:g} s{self._said()}"
         if size > SIZE_LIMIT:
             return f"it told more than {SIZE_LIMIT >> 20} MiB"
+        if self.console.stat().st_size > CONSOLE_MOST:
+            return f"its console has more than {CONSOLE_MOST >> 20} MiB{self._said()}"
         return ""
 
     def _why(self) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from labs.virtual import lab as lab_module
+from labs.virtual import qemu
 from labs.virtual.guest.told import Ended, Event, Nics, Over, Stage, encode
 from labs.virtual.lab import Asked, Lab, Level
 from labs.virtual.nics import Nic, choose
@@ -129,6 +130,22 @@ def test_a_deadline_for_each_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     }
 
     assert {"claims": 30.0, "attach": 90.0, "packets": 90.0} == totals
+
+
+@pytest.mark.parametrize(
+    ("limit", "end"),
+    [
+        ("CONSOLE_MOST", "its console has more than 0 MiB: lab: again"),
+        ("SIZE_LIMIT", "it told more than 0 MiB"),
+    ],
+)
+def test_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, end: str) -> None:
+    """A guest cannot fill the disk: not by what it tells, and not by its console."""
+    monkeypatch.setattr(qemu, limit, 10)
+    guest = Guest(program(tmp_path, [Stage("a")], "lab: again\n", HANG), tmp_path, SHORT)
+    listen(guest)
+
+    assert end == guest.end
 
 
 def test_ended_with_it(tmp_path: Path) -> None:
