@@ -9,9 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 EXPECTED = Path(__file__).parent / "expected-skips.txt"
 CLONE = "--clone"
+
+# What a machine does besides decides how long an example takes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class Expected(NamedTuple):

@@ -18,7 +18,7 @@ OURS = ("xdpconform", "suites", "tests", "benchmarks", "docs", "fuzz")
 ROOMS = (
     ("xdpconform", "xdpconform.errors"),
     ("xdpconform.netlink",),
-    ("xdpconform.interfaces", "xdpconform.netconfig"),
+    ("xdpconform.files", "xdpconform.interfaces", "xdpconform.netconfig"),
     ("xdpconform.sources",),
     (
         "xdpconform.nic",

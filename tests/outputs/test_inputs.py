@@ -142,7 +142,7 @@ def test_pipe(tmp_path: Path) -> None:
     """A pipe would never end: it is refused unread."""
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(InputError, match="pipe: not a file"):
+    with pytest.raises(InputError, match="pipe: cannot be read: not a regular file"):
         take([str(tmp_path / "pipe")], Shelf())
 
 

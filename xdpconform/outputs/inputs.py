@@ -6,16 +6,15 @@ Every one may come from a stranger.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from stat import S_ISREG
 from typing import Final, NamedTuple
 
 import msgspec
 
 from xdpconform.errors import InputError
+from xdpconform.files import read_file, why_unread
 from xdpconform.lab import Subject, judge, requirements, specification
 from xdpconform.outputs.attest.names import RECORDING, RESULTS
 from xdpconform.outputs.results import Result, Results, build, decode, result
@@ -111,7 +110,7 @@ def read_results(path: Path) -> Results:
         InputError: it cannot be read, or is none.
     """
     try:
-        return decode(_read(path, SIZE_LIMIT), str(path))
+        return decode(_read(path), str(path))
     except (RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not results.json of this version: {error}") from error
 
@@ -133,23 +132,16 @@ def _files(path: Path) -> list[Path]:
 
 def _schema(path: Path) -> str:
     try:
-        return msgspec.json.decode(_read(path, SIZE_LIMIT), type=_Head).schema
+        return msgspec.json.decode(_read(path), type=_Head).schema
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: neither results.json nor a recording: {error}") from error
 
 
-def _read(path: Path, limit: int) -> bytes:
+def _read(path: Path) -> bytes:
     try:
-        status = os.stat(path)
-        if not S_ISREG(status.st_mode):  # a pipe would never end
-            raise InputError(f"{path}: not a file")
-        with open(path, "rb") as file:
-            data = file.read(min(status.st_size, limit) + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null character
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    if len(data) > limit:
-        raise InputError(f"{path}: larger than {limit} bytes; no results.json or recording is")
-    return data
+        return read_file(path, SIZE_LIMIT)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {why_unread(error)}") from error
 
 
 def _judged(path: Path, shelf: Shelf) -> list[Given]:

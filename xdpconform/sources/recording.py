@@ -13,13 +13,13 @@ import os
 from collections.abc import Iterable
 from glob import glob, has_magic
 from pathlib import Path
-from stat import S_ISREG
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from xdpconform.errors import InputError, RecordingError
+from xdpconform.files import read_file, why_unread
 
 SCHEMA: Final = "xdpconform-recording-1"
 SUFFIX: Final = ".rec.json"
@@ -165,14 +165,9 @@ def read(path: Path) -> Recording:
         RecordingError: it cannot be read, or is none.
     """
     try:
-        status = os.stat(path)
-        if not S_ISREG(status.st_mode):  # a pipe would never end
-            raise RecordingError(f"{path}: not a file")
-        with open(path, "rb") as file:
-            # Python makes room for as much as is asked for.
-            data = file.read(min(status.st_size, SIZE_LIMIT) + 1)
-    except OSError as error:
-        raise RecordingError(f"{path}: cannot be read: {error.strerror}") from error
+        data = read_file(path, SIZE_LIMIT)
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: cannot be read: {why_unread(error)}") from error
     return decode(data, str(path))
 
 

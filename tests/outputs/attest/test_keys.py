@@ -190,9 +190,9 @@ def test_refused_files(tmp_path: Path, keys: Keys) -> None:
     assert ("KEY: a private key that others may read (mode 0640): chmod 600 KEY") == refused(shared)
     assert f"KEY: {none}" == refused(tmp_path / "text")
     assert f"KEY: {none}" == refused(keys.folder / "pem.pub")
-    assert "KEY: larger than 1048576 bytes; no key is" == refused(tmp_path / "large")
-    assert "KEY: not a file" == refused(tmp_path / "pipe")
-    assert "KEY: not a file" == refused(tmp_path)
+    assert "KEY: cannot be read: larger than 1048576 bytes" == refused(tmp_path / "large")
+    assert "KEY: cannot be read: not a regular file" == refused(tmp_path / "pipe")
+    assert "KEY: cannot be read: not a regular file" == refused(tmp_path)
     assert "KEY: cannot be read: No such file or directory" == refused(tmp_path / "none")
 
 

@@ -82,8 +82,8 @@ BAD = {
         "results.json: started 'yesterday at :00:00+00:00' is no time of RFC 3339",
     ),
     "a line twice": (twice, "results.json: NIC 'eth0' has a line twice"),
-    "too large": (large, "results.json is larger than 16777216 bytes"),
-    "a pipe": (pipe, "results.json is no file"),
+    "too large": (large, "results.json cannot be read: larger than 16777216 bytes"),
+    "a pipe": (pipe, "results.json cannot be read: not a regular file"),
     "no statement in it": (put(STATEMENTS, b""), "certificate.intoto.jsonl is empty"),
     "no envelope": (
         put(STATEMENTS, b"{}\n"),

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from stat import S_IMODE, S_ISREG
+from stat import S_IMODE
 from typing import Final, NamedTuple, Protocol
 
 from xdpconform.errors import InputError
+from xdpconform.files import read_file, why_unread
 from xdpconform.outputs.attest import pem, ssh
 
 _SIZE_LIMIT: Final = 1 << 20
@@ -131,13 +132,6 @@ def _is_key(kind: bytes, text: bytes) -> bool:
 def _read(path: Path) -> tuple[bytes, int]:
     """A key's file, and who may do what with it."""
     try:
-        status = os.stat(path)
-        if not S_ISREG(status.st_mode):  # a pipe would never end
-            raise InputError(f"{path}: not a file")
-        with open(path, "rb") as file:
-            data = file.read(_SIZE_LIMIT + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null character
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    if len(data) > _SIZE_LIMIT:
-        raise InputError(f"{path}: larger than {_SIZE_LIMIT} bytes; no key is")
-    return data, S_IMODE(status.st_mode)
+        return read_file(path, _SIZE_LIMIT), S_IMODE(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {why_unread(error)}") from error

@@ -12,11 +12,11 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from stat import S_ISREG
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform import __version__
 from xdpconform.errors import InputError
+from xdpconform.files import read_file, why_unread
 from xdpconform.interfaces import shown
 from xdpconform.outputs.attest.check import Checked, Problem, check
 from xdpconform.outputs.attest.keys import Trusted, load_trusted
@@ -124,12 +124,12 @@ def verify_index(place: Path, certificates: Sequence[Verified]) -> Verified:
     ]
     problems: list[Problem] = []
     try:
-        if _read(place / INDEX, LIMITS[PAGE]) != index_page(entries):
+        if read_file(place / INDEX, LIMITS[PAGE], follow=False) != index_page(entries):
             made = f"not what xdpconform {__version__} makes of these certificates"
             why = "changed, or made by another version; 'certify' makes it anew"
             problems.append(Problem(INDEX, f"{made}: {why}"))
     except (OSError, ValueError) as error:
-        problems.append(Problem(INDEX, getattr(error, "strerror", None) or str(error)))
+        problems.append(Problem(INDEX, why_unread(error)))
     return Verified(place / INDEX, Checked(None, None, None, []), problems)
 
 
@@ -179,27 +179,9 @@ def _files(folder: Path, problems: list[Problem]) -> Iterator[tuple[str, bytes]]
         if name not in names:
             continue
         try:
-            yield name, _read(folder / name, limit)
+            yield name, read_file(folder / name, limit, follow=False)
         except (OSError, ValueError) as error:
-            problems.append(Problem(name, getattr(error, "strerror", None) or str(error)))
-
-
-def _read(path: Path, limit: int) -> bytes:
-    if path.is_symlink():  # O_NOFOLLOW would say the same in other words
-        raise ValueError("a symbolic link")
-    # Not to wait for a pipe's other end, and not to follow a link that appeared meanwhile.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
-            raise ValueError("not a regular file")
-        with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(min(status.st_size, limit) + 1)
-    finally:
-        os.close(descriptor)
-    if len(data) > limit:
-        raise ValueError(f"larger than {limit} bytes")
-    return data
+            problems.append(Problem(name, why_unread(error)))
 
 
 def _text(one: Verified, trusted: Trusted | None) -> str:

@@ -12,13 +12,14 @@ from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from xdpconform.errors import InputError
+from xdpconform.files import read_file, why_unread
 from xdpconform.interfaces import shown
 from xdpconform.outputs.attest.names import LIMITS, PAGE, RESULTS, SSH_SIGNATURE, STATEMENTS
 from xdpconform.outputs.results import SCHEMA
@@ -270,20 +271,8 @@ def _attested(data: bytes, digest: str) -> bool:
 def _bytes(folder: str, name: str) -> bytes | None:
     """A file, if it is there."""
     try:
-        # Without waiting: it may be a pipe.
-        descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_file(os.path.join(folder, name), LIMITS[name])
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise _Bad(f"{name} cannot be read: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not S_ISREG(status.st_mode):
-            raise _Bad(f"{name} is no file")
-        try:
-            data = file.read(min(status.st_size, LIMITS[name]) + 1)
-        except OSError as error:
-            raise _Bad(f"{name} cannot be read: {error.strerror}") from error
-    if len(data) > LIMITS[name]:
-        raise _Bad(f"{name} is larger than {LIMITS[name]} bytes")
-    return data
+    except (OSError, ValueError) as error:
+        raise _Bad(f"{name} cannot be read: {why_unread(error)}") from error
