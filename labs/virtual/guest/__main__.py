@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -117,19 +117,29 @@ def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: 
 
 
 def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> int:
-    from xdpconform.outputs.record import record_to
+    """As ``xdpconform record --attached --redact`` does, with one watched device for all NICs."""
+    from xdpconform.live import with_program
+    from xdpconform.outputs.record import name_for, record
+    from xdpconform.outputs.redact import redact
+    from xdpconform.probes.lifecycle import Lifecycle
+    from xdpconform.sources import Kernel
+    from xdpconform.sources.recording import encode as encode_recording
 
-    for nic in nics:
-        folder = Path("/tmp/recorded") / nic.name  # noqa: S108
-        folder.mkdir(parents=True)
-        try:
-            record_to([nic.name], f"{folder}/", attached=True, owned=[nic.name], redacted=True)
-        except XdpConformError as error:
-            sys.stdout.write(f"{nic.name}: {error}\n")
-            with suppress(XdpConformError):
-                record_to([nic.name], f"{folder}/", redacted=True, force=True)
-        for path in sorted(folder.iterdir()):
-            tell(File(nic.name, path.name, base64.b64encode(path.read_bytes()).decode()))
+    with Lifecycle() as lifecycle:
+        watched = cache(lifecycle.answer)
+
+        def keep(nic: Nic) -> None:
+            recording = redact(record(Kernel(), [nic.name], watched), os.uname().nodename)
+            data = base64.b64encode(encode_recording(recording)).decode()
+            tell(File(nic.name, name_for(recording), data))
+
+        for nic in nics:
+            keep(nic)
+            try:
+                with with_program(None, nic.name, [nic.name]):
+                    keep(nic)
+            except XdpConformError as error:
+                sys.stdout.write(f"{nic.name}: {error}\n")
     return 0
 
 
