@@ -7,21 +7,15 @@ what does not print is shown as an escape.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
-
 from xdpconform import __version__
-from xdpconform.interfaces import shown
 from xdpconform.outputs.diff import Diff, several
 from xdpconform.outputs.diff_change import ADDED, DROPPED, Change, Part
 from xdpconform.outputs.diff_effects import CHANGE, IMPROVEMENT, REGRESSION, Effect
 from xdpconform.outputs.diff_nics import pairs
+from xdpconform.outputs.pages import ours, policy, stylesheet, templates
 
 _WEIGHED: Final[tuple[tuple[Effect, str], ...]] = (
     (REGRESSION, "Regressions"),
@@ -70,22 +64,13 @@ class _Group(NamedTuple):
 
 def page(found: Diff) -> bytes:
     """The page, UTF-8: the same bytes for the same difference."""
-    css = (files("xdpconform.outputs") / "diff.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_printable,
-    )
-    source = (files("xdpconform.outputs") / "diff.html.j2").read_text(encoding="utf-8")
+    style = stylesheet("xdpconform.outputs", "diff.css")
     return (
-        environment.from_string(source)
+        templates("xdpconform.outputs")
+        .get_template("diff.html.j2")
         .render(
-            css=Markup(css),  # noqa: S704 - ours
-            digest=digest,
+            style=ours(style),
+            policy=policy(style),
             found=found,
             headline=_headline(found),
             state=_state(found),
@@ -95,10 +80,6 @@ def page(found: Diff) -> bytes:
         )
         .encode()
     )
-
-
-def _printable(value: object) -> object:
-    return value if isinstance(value, Markup) else shown(str(value))
 
 
 def _headline(found: Diff) -> str:

@@ -19,12 +19,13 @@ from xdpconform.judge import Kind, Outcome
 from xdpconform.lab import specification
 from xdpconform.outputs.certificate.page import (
     LONG,
+    PACKAGE,
     Entry,
     certificate_page,
     index_page,
-    stylesheet,
 )
 from xdpconform.outputs.certificate.view import ADVICE, AREAS, LISTED, anchors, area
+from xdpconform.outputs.pages import stylesheet
 from xdpconform.outputs.results import Result, encode
 
 FAIL = line("XDP-ACT-02", "fail", kind="over-claim", reason="none arrived", observed="99 of 100")
@@ -54,7 +55,8 @@ def test_nothing_runs_nothing_loads() -> None:
     """No script, no handler, no inline style; the policy forbids all but the one style sheet."""
     made = certificate_page(results(FAIL), None)
     found = Page(made)
-    digest = base64.b64encode(hashlib.sha256(stylesheet().encode()).digest()).decode()
+    style = stylesheet(PACKAGE, "page.css")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = next(
         str(attributes["content"])
         for tag, attributes in found.elements
@@ -62,12 +64,12 @@ def test_nothing_runs_nothing_loads() -> None:
     )
 
     assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
-    assert stylesheet() in made.decode()
+    assert style in made.decode()
     assert {"script", "img", "link", "iframe", "object", "form"}.isdisjoint(found.tags)
     assert [] == found.of("style") + found.of("src")
     assert [] == [name for _tag, found in found.elements for name in found if name.startswith("on")]
-    assert "url(" not in stylesheet()
-    assert "@import" not in stylesheet()
+    assert "url(" not in style
+    assert "@import" not in style
 
 
 def test_whole() -> None:

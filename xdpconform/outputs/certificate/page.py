@@ -7,13 +7,9 @@ script, loads nothing, and forbids both to itself: whatever stands in the result
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -25,12 +21,15 @@ from xdpconform.outputs.certificate import claims, pictures
 from xdpconform.outputs.certificate.evidence import users
 from xdpconform.outputs.certificate.limits import reached
 from xdpconform.outputs.certificate.view import VERDICTS, view
+from xdpconform.outputs.pages import ours, policy, stylesheet, templates
 from xdpconform.outputs.words import ORDER
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from xdpconform.outputs.results import NicResults, Results
+
+PACKAGE: Final = "xdpconform.outputs.certificate"
 
 LONG: Final = 800
 """Characters of a text beyond which it is folded; unfolded, and on paper, it is whole."""
@@ -100,20 +99,9 @@ def _row(entry: Entry, nic: NicResults) -> dict[str, object]:
 
 
 def _render(template: str, **values: object) -> bytes:
-    from markupsafe import Markup
-
-    style = stylesheet()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style = stylesheet(PACKAGE, "page.css")
     page = _templates().get_template(template)
-    text = page.render(style=Markup(style), digest=digest, **values)  # noqa: S704 - our own file
-    return text.encode()
-
-
-@cache
-def stylesheet() -> str:
-    """The style sheet of every page, without its comments."""
-    text = (files("xdpconform.outputs.certificate") / "page.css").read_text(encoding="utf-8")
-    return re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL).strip()
+    return page.render(style=ours(style), policy=policy(style), **values).encode()
 
 
 def folded(text: str) -> str:
@@ -131,17 +119,7 @@ def folded(text: str) -> str:
 
 @cache
 def _templates() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("xdpconform.outputs.certificate", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: shown(value) if type(value) is str else value,
-        auto_reload=False,
-    )
+    environment = templates(PACKAGE)
     environment.filters.update(text=folded, users=users)
     environment.globals.update(
         states=claims.STATES,

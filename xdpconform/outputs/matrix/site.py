@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from xdpconform.outputs.matrix.grid import Cell
 from xdpconform.outputs.matrix.index import several
 from xdpconform.outputs.matrix.pages import Page, Site
+from xdpconform.outputs.pages import ours, policy, stylesheet, templates
 from xdpconform.outputs.results import write
 
+PACKAGE: Final = "xdpconform.outputs.matrix"
 FOLDERS: Final = ("driver", "kernel", "requirement", "flag")
 MARK: Final = b'<meta name="generator" content="xdpconform matrix">'
 """Which pages are ours: only these are ever deleted."""
@@ -47,21 +46,13 @@ class _Renderer:
     """Makes HTML of pages. A cell is made once, however many rows and pages have it."""
 
     def __init__(self) -> None:
-        style, script = _text("matrix.css"), _text("sort.js")
-        environment = Environment(
-            loader=PackageLoader("xdpconform.outputs.matrix", ""),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
+        style, script = stylesheet(PACKAGE, "matrix.css"), _text("sort.js")
+        environment = templates(PACKAGE)
         environment.globals.update(
-            mark=MARK.decode(),
-            style=style,
-            script=script,
-            style_hash=_csp_hash(style),
-            script_hash=_csp_hash(script),
+            mark=ours(MARK.decode()),
+            style=ours(style),
+            script=ours(script),
+            policy=policy(style, script),
             cells=self._cells,
             several=several,
         )
@@ -83,13 +74,8 @@ class _Renderer:
         return Markup("".join([made[cell] for cell in cells]))  # noqa: S704 - made by a template
 
 
-def _csp_hash(text: str) -> str:
-    """What a content security policy allows: https://www.w3.org/TR/CSP3/#grammardef-hash-source."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
 def _text(name: str) -> str:
-    return (files("xdpconform.outputs.matrix") / name).read_text(encoding="utf-8")
+    return (files(PACKAGE) / name).read_text(encoding="utf-8")
 
 
 def _sweep(folder: str, written: set[str]) -> None:
