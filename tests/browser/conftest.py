@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One Chromium for all tests of a process, started when the first asks for it."""
+"""One Chromium for the tests of a module, started when the first asks for it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ __all__ = ["runs", "snapshot"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium without a window; a test is skipped where there is none."""
+    """The system's Chromium without a window; a test is skipped where there is none.
+
+    For a module, not for the session: as long as it runs, this thread has an event loop that
+    tests of other folders would find running.
+    """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip("chromium is not installed")

@@ -152,6 +152,14 @@ def _still(device: dict[str, Any]) -> dict[str, Any]:
     return device
 
 
+def _until_local(space: Host, name: str, number: int) -> None:
+    """Wait for the route of a port's own IPv6 address, which a worker of the kernel adds."""
+    deadline = time.monotonic() + PATIENCE
+    while f"fd00::{number}" not in space.ip("-6", "route", "show", "table", "local", "dev", name):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @contextmanager
 def ports(server: Server, *, cabled: bool) -> Iterator[Bed]:
     """The ports; both in one namespace if cabled, else each in one of its own."""
@@ -166,6 +174,8 @@ def ports(server: Server, *, cabled: bool) -> Iterator[Bed]:
                 f"addr add fd00::{number}/64 dev {name} nodad",
                 f"link set {name} up",
             )
+        for space, name, number in ((host, NIC, 1), (other, PEER, 2)):
+            _until_local(space, name, number)
         host.ip("addr", "add", "10.1.0.3/24", "dev", NIC)
         other.ip("addr", "add", "10.2.0.1", "peer", "10.2.0.2/32", "dev", PEER)
         with ExitStack() as stack:

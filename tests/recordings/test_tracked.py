@@ -84,9 +84,7 @@ def test_by_the_suites_and_without(tmp_path: Path) -> None:
         for line in nic["results"]:
             line["evidence"] = {}  # that is the recording, and left out of the other
     found = [json.loads(line) for line in judged.stdout.splitlines()]
-    assert [str(path.relative_to(ROOT)) for path in FILES] == [
-        one.pop("recording") for one in found
-    ]
+    assert [str(path.relative_to(ROOT)) for path in FILES] == [one.pop("path") for one in found]
     for nic in (*nics, *found):
         nic["results"].sort(key=lambda line: (line["requirement"], line["param"]))
     assert nics == found
