@@ -60,7 +60,7 @@ def main() -> None:
     tell(Nics(problems))
     there = [nic for _number, nic in nics if nic.name not in problems]
     tell(Stage("reads the suites"))
-    _preload()
+    _preload(job.level)
     groups = [there] if job.level == "claims" else [[nic] for nic in there]
     for number, group in enumerate(filter(None, groups)):
         if job.level != "claims":
@@ -72,16 +72,16 @@ def main() -> None:
     tell(Over())
 
 
-def _preload() -> None:
+def _preload(level: str) -> None:
     """What every run imports, once for all of them."""
-    import pytest
+    import pytest  # noqa: F401
 
     import xdpconform.collector
-    import xdpconform.live
     import xdpconform.outputs.write
-    import xdpconform.plugin  # noqa: F401
+    import xdpconform.plugin
 
-    del pytest
+    if level != "claims":
+        import xdpconform.live  # noqa: F401
     # A collection for every hundred thousand objects, and none of those that are here already.
     gc.set_threshold(100_000)
     gc.freeze()
