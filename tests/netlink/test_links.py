@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import re
-from struct import pack
 
 import pytest
 
 from xdpconform.errors import InputError, WireError
 from xdpconform.netlink import links, rtnl
-from xdpconform.netlink.links import PortState, Stats
+from xdpconform.netlink.links import PortState
 from xdpconform.netlink.transaction import Request
 from xdpconform.netlink.wire import Message
 
@@ -88,19 +87,20 @@ def test_move_refuses(where: dict[str, int], expected: str) -> None:
         links.move(**where)  # type: ignore[arg-type]
 
 
-COUNTS = pack("=24Q", *range(1, 25))
 STATES: dict[str, tuple[str, PortState]] = {
     "smallest": (
         "00000100 02000000 00000000 00000000 0700 0300 763000 00",
         PortState(2, "v0", False),
     ),
     "everything": (
-        "00000100 07000000 43100100 00000000 0900 0300 65746830 00 000000"
-        "0800 0400 28230000 0800 3200 44000000 0800 3300 ffff0000"
-        "0500 2100 01 000000 0800 2300 05000000 0a00 0100 02aabbccddee 0000"
-        "0a00 3600 02aabbccddef 0000 0800 1e00 02000000 0800 2000 04000000 0800 1f00 08000000"
-        "2400 2b80 0500 0200 04 000000 0800 0400 09000000 0800 0500 09000000 0800 0600 0a000000"
-        "c400 1700" + COUNTS.hex(),
+        (
+            "00000100 07000000 43100100 00000000 0900 0300 65746830 00 000000"
+            "0800 0400 28230000 0800 3200 44000000 0800 3300 ffff0000"
+            "0500 2100 01 000000 0800 2300 05000000 0a00 0100 02aabbccddee 0000"
+            "0a00 3600 02aabbccddef 0000 0800 1e00 02000000 0800 2000 04000000 0800 1f00 08000000"
+            "2400 2b80 0500 0200 04 000000 0800 0400 09000000 0800 0500 09000000 0800 0600 0a000000"
+            "0500 1000 06 000000"
+        ),
         PortState(
             7,
             "eth0",
@@ -119,14 +119,16 @@ STATES: dict[str, tuple[str, PortState]] = {
             9,
             9,
             10,
-            Stats(*range(1, 25)),
+            True,
         ),
     ),
-    "later-kernel-counts-more": (
-        "00000100 02000000 00000000 00000000 0700 0300 763000 00 cc00 1700"
-        + COUNTS.hex()
-        + "1900000000000000",
-        PortState(2, "v0", False, stats=Stats(*range(1, 25))),
+    "not-operational": (
+        "00000100 02000000 00000000 00000000 0700 0300 763000 00 0500 1000 02 000000",
+        PortState(2, "v0", False, operational=False),
+    ),
+    "operational-by-silence": (
+        "00000100 02000000 00000000 00000000 0700 0300 763000 00 0500 1000 00 000000",
+        PortState(2, "v0", False, operational=True),
     ),
     "no-carrier-unknown-mode": (
         (
@@ -187,16 +189,7 @@ NAMED = ZERO + "0700 0300 763000 00"
         (16, NAMED + "0600 0400 dc05 0000", "attribute mtu: 2 bytes, a 32-bit number needed"),
         (16, NAMED + "0800 2100 01000000", "attribute carrier: 4 bytes, a 8-bit number needed"),
         (16, NAMED + "2500 0100" + 33 * "02" + "000000", "attribute address: 33 bytes, 32 at most"),
-        (
-            16,
-            NAMED + "bc00 1700" + COUNTS.hex()[:-16],
-            "attribute stats64: 184 bytes, 64-bit numbers and 192 bytes needed",
-        ),
-        (
-            16,
-            NAMED + "c800 1700" + COUNTS.hex() + "00000000",
-            "attribute stats64: 196 bytes, 64-bit numbers and 192 bytes needed",
-        ),
+        (16, NAMED + "0800 1000 06000000", "attribute operstate: 4 bytes, a 8-bit number needed"),
         (
             16,
             NAMED + "0a00 2b80 0600 0400 0900 0000",

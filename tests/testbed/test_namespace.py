@@ -159,8 +159,7 @@ def test_port_state(host: Host) -> None:
             state.rx_queues,
             state.tx_queues,
         )
-        assert state.stats is not None
-        assert {"bytes", "packets", "errors", "dropped"} <= set(link["stats64"]["rx"])
+        assert (link["operstate"] in ("UP", "UNKNOWN")) == state.operational
 
 
 def test_port_missing(host: Host) -> None:

@@ -252,7 +252,7 @@ def test_not_cabled(cabled: Host, elsewhere: Host, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(testbed, "PASSING", 2 * testbed.TRIAL)
     cabled.batch(f"link add other0 type veth peer name other1 netns {elsewhere.name}")
     elsewhere.ip("link", "set", "other1", "up")
-    cabled.ip("link", "set", "other0", "up")
+    cabled.ip("link", "set", "other0", "addrgenmode", "none", "up")  # else it gets one, later
     before = configured(cabled, "other0")
     expected = (
         "no frame arrives from other0 to veth0, though both have a link: are they cabled to each"

@@ -55,8 +55,8 @@ NETNSA_NSID: Final = 1  # include/uapi/linux/net_namespace.h
 NETNSA_FD: Final = 3
 
 IFLA_ADDRESS: Final = 1
+IFLA_OPERSTATE: Final = 16
 IFLA_NET_NS_PID: Final = 19
-IFLA_STATS64: Final = 23
 IFLA_AF_SPEC: Final = 26
 IFLA_NET_NS_FD: Final = 28
 IFLA_PROMISCUITY: Final = 30
@@ -74,6 +74,9 @@ IFLA_XDP_PROG_ID: Final = 4
 IFLA_XDP_DRV_PROG_ID: Final = 5
 IFLA_XDP_SKB_PROG_ID: Final = 6
 IFLA_XDP_HW_PROG_ID: Final = 7
+
+IF_OPER_UNKNOWN: Final = 0  # include/uapi/linux/if.h: of a driver that does not tell
+IF_OPER_UP: Final = 6
 
 AF_INET6: Final = 10
 IFLA_INET6_ADDR_GEN_MODE: Final = 8
@@ -93,43 +96,11 @@ NAMES: Final = LINK_NAMES | {
 }
 """Of the attributes that requests have, as in Documentation/netlink/specs/rt-link.yaml."""
 
-STATS64: Final = Struct("=24Q")
-"""struct rtnl_link_stats64 as of Linux 4.6; later kernels append to it."""
-U64_SIZE: Final = 8
 MAC_LIMIT: Final = 32  # MAX_ADDR_LEN, include/linux/netdevice.h
 
 
-class Stats(NamedTuple):
-    """A port's counters: struct rtnl_link_stats64, whose comments say what each counts."""
-
-    rx_packets: int
-    tx_packets: int
-    rx_bytes: int
-    tx_bytes: int
-    rx_errors: int
-    tx_errors: int
-    rx_dropped: int
-    tx_dropped: int
-    multicast: int
-    collisions: int
-    rx_length_errors: int
-    rx_over_errors: int
-    rx_crc_errors: int
-    rx_frame_errors: int
-    rx_fifo_errors: int
-    rx_missed_errors: int
-    tx_aborted_errors: int
-    tx_carrier_errors: int
-    tx_fifo_errors: int
-    tx_heartbeat_errors: int
-    tx_window_errors: int
-    rx_compressed: int
-    tx_compressed: int
-    rx_nohandler: int
-
-
 class PortState(NamedTuple):
-    """What a port is set to and has counted; None for what the kernel did not say."""
+    """What a port is set to; None for what the kernel did not say."""
 
     ifindex: int
     name: str
@@ -157,11 +128,12 @@ class PortState(NamedTuple):
     """IFLA_XDP_DRV_PROG_ID"""
     generic_program_id: int | None = None
     """IFLA_XDP_SKB_PROG_ID"""
-    stats: Stats | None = None
+    operational: bool | None = None
+    """Whether the kernel has set its queues going, which is a moment after there is a carrier."""
 
 
 def get_port(ifindex: int) -> Request:
-    """Ask for one link with its counters; `pull_port` decodes the reply."""
+    """Ask for one link; `pull_port` decodes the reply."""
     return Request(
         "rtnetlink getlink",
         RTM_GETLINK,
@@ -215,7 +187,7 @@ def pull_port(message: Message) -> PortState:
         program(IFLA_XDP_PROG_ID),
         program(IFLA_XDP_DRV_PROG_ID),
         program(IFLA_XDP_SKB_PROG_ID),
-        _stats(found.get(IFLA_STATS64)),
+        _operational(found.get(IFLA_OPERSTATE)),
     )
 
 
@@ -232,15 +204,10 @@ def _address(attribute: Attribute | None, name: str) -> bytes | None:
     return attribute.payload if attribute is not None else None
 
 
-def _stats(attribute: Attribute | None) -> Stats | None:
+def _operational(attribute: Attribute | None) -> bool | None:
     if attribute is None:
         return None
-    size = len(attribute.payload)
-    if size < STATS64.size or size % U64_SIZE:
-        raise WireError(
-            f"attribute stats64: {size} bytes, 64-bit numbers and {STATS64.size} bytes needed"
-        )
-    return Stats(*STATS64.unpack_from(attribute.payload))
+    return pull_number(U8, attribute, "operstate") in (IF_OPER_UNKNOWN, IF_OPER_UP)
 
 
 def _set(what: str, ifindex: int, *attributes: bytes, flags: int = 0, change: int = 0) -> Request:

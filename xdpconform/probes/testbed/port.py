@@ -79,7 +79,7 @@ class Port:
             ) from error
 
     def wait_carrier(self, timeout: float) -> float:
-        """Wait until there is a link; gives the seconds it took.
+        """Wait until there is a link that frames go through; gives the seconds it took.
 
         Many drivers take the link away for seconds where a program is attached, or the MTU set.
 
@@ -90,7 +90,8 @@ class Port:
         while True:
             state = self.state()
             took = time.monotonic() - start
-            if state.up and state.carrier:
+            # Until it is operational its queues swallow what is sent (linkwatch_do_dev()).
+            if state.up and state.carrier and state.operational is not False:
                 return took
             if took >= timeout:
                 found = "has no carrier" if state.up else "is down"
