@@ -5,18 +5,15 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import settings
 
 EXPECTED = Path(__file__).parent / "expected-skips.txt"
 CLONE = "--clone"
 
-# What a machine does besides decides how long an example takes.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 
 class Expected(NamedTuple):
@@ -33,6 +30,21 @@ class Expected(NamedTuple):
 def _fits(glob: str, text: str) -> bool:
     pattern = re.escape(glob).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(pattern, text, re.DOTALL) is not None
+
+
+def pytest_pycollect_makemodule() -> None:
+    """Before a test module is imported: no example of hypothesis has a deadline."""
+    _untimed()
+
+
+@cache
+def _untimed() -> None:
+    # Not above: pytest loads this file for `pytest --iface` in a checkout as well.
+    from hypothesis import settings
+
+    # What a machine does besides decides how long an example takes.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 
 def expected_skips(text: str) -> list[Expected]:
