@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-OURS = ("xdpconform", "suites", "tests", "benchmarks", "docs", "fuzz")
+OURS = ("xdpconform", "suites", "tests", "benchmarks", "docs", "fuzz", "labs")
 
 ROOMS = (
     ("xdpconform", "xdpconform.errors"),

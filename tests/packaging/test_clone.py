@@ -25,7 +25,10 @@ from docs.readme import commands
 pytestmark = pytest.mark.clone
 
 ROOT = Path(__file__).parents[2]
-SLOW = ("bpf", "docs", "mock", "plugin", "probes", "safety", "testbed", "xsk")
+SLOW = (
+    *("bpf", "browser", "docs", "labs", "mock", "outputs", "plugin", "probes", "safety", "testbed"),
+    "xsk",
+)
 """Folders of tests that mostly wait, or take long."""
 COLLECT = ("--iface", "lo", "--collect-only", "-q")
 SYS = Path("/sys/class/net")
