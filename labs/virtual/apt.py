@@ -136,6 +136,9 @@ class Apt:
             "Dir::State::Lists": folder / "lists",
             "Dir::Cache": folder,
             "Dir::Cache::Archives": self.archives,
+            # Systems in containers switch these off, and each call reads all lists anew.
+            "Dir::Cache::pkgcache": "pkgcache.bin",
+            "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
             "Acquire::Languages": "none",
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
             "APT::Sandbox::User": "",
@@ -178,12 +181,18 @@ class Apt:
 
     def depends(self, package: Candidate) -> list[Candidate]:
         """What a package needs in exactly one version; other needs are left out."""
-        name = f"{package.package}={package.version}"
-        shown = self._apt("apt-cache", "show", name)
-        found = re.search(r"^Depends: (.*)$", shown, re.MULTILINE)
-        needs = found[1] if found else ""
-        pairs = re.findall(r"(?:^|, )([^ ,|]+) \(= ([^)]+)\)(?=,|$)", needs)
+        pairs = re.findall(r"(?:^|, )([^ ,|]+) \(= ([^)]+)\)(?=,|$)", self._depends(package))
         return [Candidate(*pair) for pair in pairs]
+
+    def needs(self, package: Candidate) -> list[str]:
+        """What a package needs, by name; of alternatives the first."""
+        found = re.findall(r"(?:^|, )([^ ,|:]+)", self._depends(package))
+        return list(dict.fromkeys(found))
+
+    def _depends(self, package: Candidate) -> str:
+        shown = self._apt("apt-cache", "show", f"{package.package}={package.version}")
+        found = re.search(r"^Depends: (.*)$", shown, re.MULTILINE)
+        return found[1] if found else ""
 
     def fetch(self, packages: Sequence[Candidate]) -> list[Path]:
         """Download packages by themselves.

@@ -103,6 +103,8 @@ def _run(options: argparse.Namespace) -> int:
     packages = Packages(options.cache or cache_folder(), lambda text: progress("", text))
     kernels = packages.kernels(list(dict.fromkeys(options.kernel)), refresh=options.refresh)
     tools = packages.tools(refresh=options.refresh)
+    for kernel in kernels if options.nic else ():
+        packages.built(kernel, [nic.name for nic in nics])
     if options.fetch:
         sys.stdout.write("".join(f"{kernel.series} {kernel.release}\n" for kernel in kernels))
         return 0

@@ -39,6 +39,8 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lower: str = ""
     """``link``: on top of a veth; ``port``: a veth is its member."""
     data: tuple[Data, ...] = ()
+    vf: bool = False
+    """It is the first virtual function of the device (SR-IOV), which is the lower one."""
     peer: bool = True
     """Whether something is at the other end of a wire, for frames."""
 
@@ -49,14 +51,17 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def lower_name(self) -> str:
-        """The veth below, whose other end is the peer."""
+        """What is below: a veth whose other end is the peer, or a VF's physical function."""
         return f"l{self.name}"
 
 
 TAP: Final = "tap"
+PEER: Final = "virtio-net-pci,disable-legacy=on"
+"""The second port of each wire: it takes frames of any length and with any tag, and its link does
+not go. What is lost or refused is the NIC's doing."""
 LIMIT: Final = 14
 """Characters of a name: IFNAMSIZ without the final null and the peer's letter."""
-COMMON: Final = ("virtio_pci", "virtio_console", "af_packet", "veth", "tun", "dummy")
+COMMON: Final = ("virtio_pci", "virtio_console", "virtio_net", "af_packet", "veth", "tun", "dummy")
 """Modules of each guest: the port for results, and what the suite makes to try a NIC."""
 MAYBE: Final = ("xsk_diag", "sch_ingress", "sch_mqprio", "sch_prio", "cls_bpf", "tcp_diag", "nsim")
 """Loaded where the kernel has them."""
@@ -81,6 +86,7 @@ NICS: Final = {
     nic.name: nic
     for nic in (
         _pci("igb", "igb", "igb", "pcie"),
+        Nic("igbvf", ("igb", "igbvf"), "igb", "pcie", vf=True),
         _virtio("virtio_net", "disable-legacy=on"),
         _virtio("virtio_iommu", _IOMMU),
         _virtio("virtio_mq", "disable-legacy=on,mq=on,vectors=10", tap=4),
@@ -152,12 +158,12 @@ def devices(nics: Sequence[Nic], *, wired: bool) -> list[str]:
                 queues = f",queues={nic.tap}" if nic.tap > 1 else ""
                 wire = f"{TAP},id=n{port},ifname=lab{number},script=no,downscript=no{queues}"
             words += ["-netdev", wire]
-            bus = "pcie.0"
-            if nic.bus == "pcie":
+            device, bus = PEER if peer else nic.device, "pcie.0"
+            if nic.bus == "pcie" and not peer:
                 bus = f"r{port}"
-                words += ["-device", f"pcie-root-port,id={bus},chassis={2 * number + peer + 1}"]
+                words += ["-device", f"pcie-root-port,id={bus},chassis={number + 1}"]
             words += [
                 "-device",
-                f"{nic.device},bus={bus},netdev=n{port},mac={mac(number, peer=peer)},romfile=",
+                f"{device},bus={bus},netdev=n{port},mac={mac(number, peer=peer)},romfile=",
             ]
     return words

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from labs.virtual import netdevsim
 from labs.virtual.apt import Apt, Candidate, codename, unpack
 from xdpconform.errors import InputError
 from xdpconform.outputs.results import write
@@ -131,6 +132,20 @@ class Packages:
             raise InputError(f"{folder}: holds no qemu-system-x86_64; run with --refresh")
         return tools
 
+    def built(self, kernel: Kernel, names: Iterable[str]) -> None:
+        """Have the modules that the archive's kernels are built without, as far as there are any.
+
+        Raises:
+            InputError: one cannot be built; says what it takes.
+        """
+        if netdevsim.NAME in names and not netdevsim.module(kernel).is_file():
+            version = self._cached()[kernel.series].packages[KERNEL]
+            apt = Apt(self.folder / "apt-kernels", self._releases())
+            netdevsim.build(kernel, version, apt, self.progress)
+
+    def _releases(self) -> list[str]:
+        return Apt(self.folder / "apt-names", RELEASES, ()).codenames()
+
     def _cached(self) -> dict[str, Unpacked]:
         found = {}
         with suppress(FileNotFoundError):
@@ -143,8 +158,7 @@ class Packages:
     def _fetch_kernels(self, wanted: Sequence[str], *, refresh: bool) -> list[str]:
         have = self._cached()
         self.progress("packages: which kernels there are")
-        names = Apt(self.folder / "apt-names", RELEASES, ()).codenames()
-        apt = Apt(self.folder / "apt-kernels", names)
+        apt = Apt(self.folder / "apt-kernels", self._releases())
         apt.update()
         offered = newest_of_each(apt.versions(KERNEL))
         missing = [word for word in wanted if word not in offered]

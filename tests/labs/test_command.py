@@ -25,6 +25,7 @@ def nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel("7.3", "7.3.4", Path(), Path())
     monkeypatch.setattr(Packages, "kernels", lambda *_words, **_more: [kernel])
     monkeypatch.setattr(Packages, "tools", lambda *_words, **_more: Tools(Path(), Path(), Path()))
+    monkeypatch.setattr(Packages, "built", lambda *_words: None)
     monkeypatch.setattr(lab_module.image, "base", lambda _busybox: b"")
 
 

@@ -63,7 +63,9 @@ def make_all(nics: Iterable[tuple[int, Nic]]) -> dict[str, str]:
 
 def _make(client: Client, number: int, nic: Nic) -> None:
     if nic.device:
-        _rename(client, mac(number), nic.name)
+        _rename(client, mac(number), nic.lower_name if nic.vf else nic.name)
+        if nic.vf:
+            _function(client, nic)
         with suppress(InputError):  # alone on its wire
             _rename(client, mac(number, peer=True), nic.peer_name, 0.0)
     elif nic.kind == "netdevsim":
@@ -75,15 +77,15 @@ def _make(client: Client, number: int, nic: Nic) -> None:
     else:
         if nic.lower:
             client.ask(veth_pair(nic.lower_name.encode(), nic.peer_name.encode()))
-            _switch_on(client, nic.peer_name)
-        client.ask(new_link(nic, _ifindex(nic.lower_name) if nic.lower == "link" else 0))
+            switch_on(client, nic.peer_name)
+        client.ask(new_link(nic, ifindex(nic.lower_name) if nic.lower == "link" else 0))
         if nic.lower == "port":
-            client.ask(_set(_ifindex(nic.lower_name), push_u32(IFLA_MASTER, _ifindex(nic.name))))
+            client.ask(set_master(ifindex(nic.lower_name), ifindex(nic.name)))
         if nic.lower:
-            _switch_on(client, nic.lower_name)
+            switch_on(client, nic.lower_name)
     for name in (nic.name, nic.peer_name):
         if (NET / name).exists():
-            _switch_on(client, name)
+            switch_on(client, name)
 
 
 def new_link(nic: Nic, lower: int) -> Request:
@@ -105,8 +107,13 @@ def new_link(nic: Nic, lower: int) -> Request:
     return Request(what, RTM_NEWLINK, payload, flags, header=IFINFOMSG.size)
 
 
-def _set(ifindex: int, attribute: bytes) -> Request:
-    payload = IFINFOMSG.pack(0, 0, ifindex, 0, 0) + attribute
+def set_master(member: int, master: int) -> Request:
+    """The request that makes one interface a port of another, by their numbers."""
+    return _set(member, push_u32(IFLA_MASTER, master))
+
+
+def _set(number: int, attribute: bytes) -> Request:
+    payload = IFINFOMSG.pack(0, 0, number, 0, 0) + attribute
     return Request("rtnetlink setlink", RTM_SETLINK, payload, NLM_F_ACK, header=IFINFOMSG.size)
 
 
@@ -118,11 +125,25 @@ def _rename(client: Client, address: str, name: str, patience: float = PATIENCE)
             if path.read_text(encoding="ascii").strip() == address:
                 if path.parent.name != name:
                     ifname = push_string(IFLA_IFNAME, name.encode())
-                    client.ask(_set(_ifindex(path.parent.name), ifname))
+                    client.ask(_set(ifindex(path.parent.name), ifname))
                 return
         if monotonic() >= deadline:
             raise InputError(f"no driver has made an interface of the device with {address}")
         sleep(0.1)
+
+
+def _function(client: Client, nic: Nic) -> None:
+    """Have a device make a virtual function (Documentation/PCI/pci-iov-howto.rst)."""
+    # A function whose device is down stays in reset.
+    switch_on(client, nic.lower_name)
+    device = NET / nic.lower_name / "device"
+    (device / "sriov_numvfs").write_text("1", encoding="ascii")
+    deadline = monotonic() + PATIENCE
+    while not (found := [*device.glob("virtfn0/net/*")]):
+        if monotonic() >= deadline:
+            raise InputError("no driver has made an interface of its virtual function")
+        sleep(0.1)
+    client.ask(_set(ifindex(found[0].name), push_string(IFLA_IFNAME, nic.name.encode())))
 
 
 def _tun(nic: Nic) -> None:
@@ -136,15 +157,17 @@ def _simulate(client: Client, number: int, name: str) -> None:
     device = NETDEVSIM / f"devices/netdevsim{number}/net"
     ifname = push_string(IFLA_IFNAME, name.encode())
     for path in device.iterdir():
-        client.ask(_set(_ifindex(path.name), ifname))
+        client.ask(_set(ifindex(path.name), ifname))
 
 
-def _switch_on(client: Client, name: str) -> None:
-    ifindex = _ifindex(name)
+def switch_on(client: Client, name: str) -> None:
+    """Switch an interface on, which then says nothing by itself."""
+    number = ifindex(name)
     with suppress(XdpConformError):  # a device without IPv6 is silent already
-        client.ask(set_quiet(ifindex))
-    client.ask(set_up(ifindex, True))
+        client.ask(set_quiet(number))
+    client.ask(set_up(number, True))
 
 
-def _ifindex(name: str) -> int:
+def ifindex(name: str) -> int:
+    """The number of an interface."""
     return int((NET / name / "ifindex").read_text(encoding="ascii"))
