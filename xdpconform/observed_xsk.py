@@ -205,7 +205,7 @@ TX_HINTS: Final = ("timestamp", "checksum", "launch-time")
 COPIED, UNCOPIED = "copy", "zero-copy"
 """Rows of the lines about it."""
 LEAD: Final = 20_000_000
-"""Nanoseconds from asking to the first launch time."""
+"""Nanoseconds from asking to the first launch time; more on a host that is slow to send."""
 
 
 class Stamps(NamedTuple):
@@ -241,6 +241,8 @@ class Launches(NamedTuple):
     """When they were taken at the other end; the host's own time to do so is in it."""
     stamps: tuple[int, ...] = ()
     """By the device's time stamps; empty where it gave none."""
+    lead: int = LEAD
+    """Nanoseconds that every frame had at least, once the kernel had it."""
 
 
 class Asked(NamedTuple):

@@ -177,6 +177,10 @@ UNREAD = (
     " it, or no access"
 )
 PLAIN = "no frame leaves in zero copy, whatever is asked for it: it does not arrive"
+SLOW = (
+    f"too late to hold a frame back: the host needs {LEAD - LEAD // 2 + 1} ns to send, as long as"
+    " the frames had time"
+)
 BROKEN_CONTROL = CONTROL._replace(sums={"ipv4-udp": Sums(4, 0, 4)})
 
 # what was seen, of which hint, and outcome, kind and reason; "TS " stands for tx-timestamp claimed
@@ -244,6 +248,22 @@ CASES: dict[str, tuple[TxHints, str, Outcome, Kind | None, str]] = {
         FAIL,
         MISMATCH,
         f"a frame leaves {EARLY + 1} ns before its time",
+    ),
+    "a slow host": (
+        zero(launches=Launches(4, "PHC", (0, 0, 0, 0), (), LEAD // 2 - 1)),
+        "launch-time",
+        BLOCKED,
+        None,
+        SLOW,
+    ),
+    "at once, on a slow host": (
+        IDLE._replace(
+            zero=DONE._replace(launches=Launches(4, "PHC", (-LEAD,) * 4, (), 2 * LEAD - 1))
+        ),
+        "launch-time",
+        FAIL,
+        OVER,
+        "frames leave at once",
     ),
     "just not early": (launched((-EARLY, 0, 0, 0)), "launch-time", PASS, None, ""),
     "lost": (

@@ -7,7 +7,7 @@ Nothing here has zero copy; what copy mode does is the kernel's generic path.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,20 +17,32 @@ from xdpconform.judge.finding import Kind, Outcome
 from xdpconform.judge.tx_hints import FLAGS, kept
 from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Refusal
-from xdpconform.observed_xsk import COPIED, TX_HINTS, UNCOPIED, Invalid, Sums, TxHints
+from xdpconform.observed_xsk import (
+    COPIED,
+    LEAD,
+    TX_HINTS,
+    UNCOPIED,
+    Invalid,
+    Launches,
+    Sums,
+    TxHints,
+)
 from xdpconform.probes import tx_hints as probe
 from xdpconform.probes import tx_socket
 from xdpconform.probes.kinds import checksum, frame, plan
 from xdpconform.probes.kit import claims
+from xdpconform.probes.testbed import Frames
 from xdpconform.probes.tx_hints import FLOWS, FRAMES, SUMMED, tx_hints, unsummed
-from xdpconform.probes.tx_socket import opened, zero_copy_lacking
+from xdpconform.probes.tx_socket import get_through, opened, program, zero_copy_lacking
 from xdpconform.probes.tx_wedge import BEYOND, UNKNOWN, wedge
-from xdpconform.probes.xsk import XskError, XskMode
+from xdpconform.probes.xsk import XskError, XskMode, XskSocket
+from xdpconform.probes.xsk.uapi import XDP_UMEM_TX_SW_CSUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xdpconform.probes.testbed import Testbed
+    from xdpconform.probes.testbed import Port, Testbed
+    from xdpconform.probes.xsk import Umem
 
 NONE = Refusal("EOPNOTSUPP")
 
@@ -97,6 +109,36 @@ def test_copy_launches(seen: TxHints) -> None:
         len(launches.arrivals),
     )
     assert FRAMES == len(launches.stamps)
+
+
+def test_a_slow_host(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sending takes as long as the frames had time, they are given more."""
+    leads = []
+
+    def launched(_bed: Testbed, _xsk: XskSocket, _frames: Frames, lead: int) -> Launches:
+        leads.append(lead)
+        return Launches(FRAMES, "CLOCK_TAI", (0,) * FRAMES, lead=lead - 4 * LEAD)
+
+    monkeypatch.setattr(probe, "_launched", launched)
+    found = tx_hints(bed).copy.launches
+
+    assert [LEAD, 5 * LEAD] == leads
+    assert found is not None
+    assert LEAD == found.lead
+
+
+def test_no_checksums_of_the_kernel(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel fills in no checksums for a device, copy mode goes without (virtio_net)."""
+
+    def bound(port: Port, umem: Umem, **more: Any) -> XskSocket:
+        if umem.flags & XDP_UMEM_TX_SW_CSUM:
+            raise XskError(errno.EOPNOTSUPP, "bind", port.ifname, 0)
+        return XskSocket(port, umem, **more)
+
+    monkeypatch.setattr(tx_socket, "XskSocket", bound)
+    with opened(bed, COPIED) as found, program(bed):
+        assert isinstance(found, XskSocket)
+        assert 1 == get_through(bed, found, Frames(bed.nic.mac, bed.far_mac, b"12345678").make(1))
 
 
 def test_as_if_zero_copy(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,10 @@ def _launched(seen: TxHints, launches: Launches) -> Did:
         missing = launches.sent - len(launches.arrivals)
         return Did(BROKEN, f"{missing} of {launches.sent} frames did not arrive")
     errors = launches.stamps or launches.arrivals
-    if median(errors) < -LEAD / 2:
+    if launches.lead < LEAD / 2:
+        slow = f"the host needs {LEAD - launches.lead} ns to send, as long as the frames had time"
+        return Did(BROKEN, "too late to hold a frame back", slow)
+    if median(errors) < -launches.lead / 2:
         etf = (
             "no queue has a qdisc that switches launch times on: tc qdisc replace dev"
             f" {seen.ifname} handle 100 parent root etf clockid CLOCK_TAI delta 500000 offload, or"

@@ -51,41 +51,50 @@ def opened(bed: Testbed, mode: str) -> Iterator[XskSocket | Refusal]:
     """A socket on the first queue, or why the bind is refused; the link is up.
 
     In copy mode checksums are filled in by the kernel (XDP_UMEM_TX_SW_CSUM), which is refused in
-    zero copy.
+    zero copy, and by Linux 7.3 on devices whose frames have no linear part (IFF_TX_SKB_NO_LINEAR,
+    virtio_net): there the stack fills them in, or the device.
 
     Raises:
         Blocked: this kernel has no metadata for frames that are sent, or the queue is in use.
         XskError: a socket is refused for another reason than the NIC.
     """
-    copy = mode == COPIED
-    flags = XDP_UMEM_TX_SW_CSUM if copy else 0
+    wanted = (XDP_UMEM_TX_SW_CSUM, 0) if mode == COPIED else (0,)
     with ExitStack() as stack:
-        umem = stack.enter_context(Umem(CHUNKS, tx_metadata_len=METADATA, flags=flags))
-        bed.step(f"bind an AF_XDP socket to queue 0 of {bed.nic.ifname} ({mode})")
-        try:
-            xsk = stack.enter_context(
-                XskSocket(
-                    bed.nic,
-                    umem,
-                    queue=0,
-                    mode=MODES.get(mode, XskMode.ZEROCOPY),
-                    need_wakeup=True,
-                    sizes=RINGS,
-                )
-            )
-        except XskError as error:
-            if error.step == "umem" and error.errno == errno.EINVAL:
-                raise Blocked(
-                    "this kernel has no metadata for frames that AF_XDP sends"
-                    " (XDP_UMEM_TX_METADATA_LEN, since 6.11)"
-                ) from error
-            if error.step != "bind" or error.errno in (errno.EBUSY, errno.EPERM, errno.ENETDOWN):
-                raise
-            yield Refusal(errno_name(error.errno))
+        for flags in wanted:
+            xsk = _socket(bed, mode, flags, stack)
+            if not isinstance(xsk, Refusal) or xsk.errno != "EOPNOTSUPP":
+                break
+        if isinstance(xsk, Refusal):
+            yield xsk
             return
         carrier(bed, bed.nic)
         yield xsk
         bed.step(f"close the AF_XDP socket on {bed.nic.ifname}")
+
+
+def _socket(bed: Testbed, mode: str, flags: int, stack: ExitStack) -> XskSocket | Refusal:
+    umem = stack.enter_context(Umem(CHUNKS, tx_metadata_len=METADATA, flags=flags))
+    bed.step(f"bind an AF_XDP socket to queue 0 of {bed.nic.ifname} ({mode})")
+    try:
+        return stack.enter_context(
+            XskSocket(
+                bed.nic,
+                umem,
+                queue=0,
+                mode=MODES.get(mode, XskMode.ZEROCOPY),
+                need_wakeup=True,
+                sizes=RINGS,
+            )
+        )
+    except XskError as error:
+        if error.step == "umem" and error.errno == errno.EINVAL:
+            raise Blocked(
+                "this kernel has no metadata for frames that AF_XDP sends"
+                " (XDP_UMEM_TX_METADATA_LEN, since 6.11)"
+            ) from error
+        if error.step != "bind" or error.errno in (errno.EBUSY, errno.EPERM, errno.ENETDOWN):
+            raise
+        return Refusal(errno_name(error.errno))
 
 
 def zero_copy_lacking(
