@@ -12,15 +12,18 @@ from tests.probes.beds import made
 from xdpconform.errors import Unclaimed
 from xdpconform.observed import Refusal
 from xdpconform.observed_xsk import Trial
+from xdpconform.probes import sockets_limits as limits
+from xdpconform.probes import sockets_stand
 from xdpconform.probes.attach import sight
 from xdpconform.probes.bpf import Mode
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.sockets import COPY, GROUPS, ZERO_COPY, sockets
 from xdpconform.probes.sockets_account import account, write
-from xdpconform.probes.sockets_stand import standing
+from xdpconform.probes.sockets_stand import Stand, standing
 from xdpconform.probes.sockets_trials import every, joined, put, received, tally
 from xdpconform.probes.testbed import Frames, Testbed
-from xdpconform.probes.xsk import XskMode
+from xdpconform.probes.xsk import XskMode, XskSocket
+from xdpconform.probes.xsk.uapi import Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +94,36 @@ def test_nobody_aims_in_generic_mode(bed: Testbed) -> None:
     control = sockets(bed, "steering", COPY).control
 
     assert [bool(one.skipped) for one in control] == [False, True, True]
+
+
+def test_frames_that_cannot_be_aimed(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket on a queue that nobody can send to leaves nothing in that of the queue before it.
+
+    So are the NICs on a cable: all frames come by one queue, and are waited for after a bind.
+    """
+    monkeypatch.setattr(sockets_stand, "MADE_UP", ())
+    monkeypatch.setattr(sockets_stand, "CARRIER", 1.0)
+    monkeypatch.setattr(Stand, "aims", property(lambda _self: False))
+    seen = sockets(bed, "steering", COPY)
+
+    assert wrong(seen) == []
+    assert len([one for one in seen.trials if not one.skipped]) == 1
+
+
+def test_an_empty_fill_ring_is_counted_at_the_bind(
+    bed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drivers with zero copy look for buffers when they are bound, and not again for a frame."""
+    counted = iter([1, 1, 1])
+    monkeypatch.setattr(
+        XskSocket,
+        "statistics",
+        lambda _self: Statistics(0, 0, 0, rx_fill_ring_empty_descs=next(counted)),
+    )
+    with standing(bed, XskMode.COPY, Mode.NATIVE) as stand:
+        trial = limits.fill_empty(stand, 0)
+
+    assert trial.right
 
 
 @pytest.mark.parametrize("group", ["traffic", "jumbo", "completions"])

@@ -115,6 +115,8 @@ def steered(stand: Stand) -> tuple[Trial, ...]:
     name = "steering"
     with ExitStack() as stack:
         sockets = [stack.enter_context(stand.open(queue)) for queue in range(stand.queues)]
+        # The last bind may have taken the link down under the first socket.
+        stand.settle(stand.home, sockets[stand.home])
         return tuple(_steer(stand, sockets, queue, name) for queue in range(stand.queues))
 
 

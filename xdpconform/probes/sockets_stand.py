@@ -160,12 +160,17 @@ class Stand:
             if receives:
                 self.sockets.set(queue, socket.fileno())
                 stack.callback(self.sockets.remove, queue)
-            if receives and prime and self.bed.kind not in MADE_UP:
-                self._settle(queue, socket)
+            if receives and prime:
+                self.settle(queue, socket)
             yield socket
 
-    def _settle(self, queue: int, socket: XskSocket) -> None:
-        """Drivers start a queue anew with a socket: wait until it gives one frame."""
+    def settle(self, queue: int, socket: XskSocket) -> None:
+        """Drivers start a queue anew with a socket: wait until it gives one frame.
+
+        A queue that no frame can be sent to gives none.
+        """
+        if self.bed.kind in MADE_UP or not (self.aims or queue == self.home):
+            return
         deadline = time.monotonic() + CARRIER
         while time.monotonic() < deadline:
             self.send(queue, self.frames.make(1, SIZE))

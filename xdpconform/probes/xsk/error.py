@@ -37,8 +37,8 @@ HINTS: Final = {
     ("bind", _errno.EBADF): "the socket that it shares with is not bound",
     ("send", _errno.ENETDOWN): "switch the interface on (ip link set up)",
     ("send", _errno.ENXIO): "the interface is gone",
-    ("send", _errno.EINVAL): "a descriptor's metadata is wrong; the ring is stuck: close the"
-    " socket",
+    ("send", _errno.EINVAL): "a descriptor's metadata is wrong, or in zero copy the driver sends"
+    " only with a program on the NIC; the ring is stuck: close the socket",
     ("send", _errno.EMSGSIZE): "raise the MTU",
     ("send", _errno.EOVERFLOW): "a frame has more buffers than the kernel takes (MAX_SKB_FRAGS);"
     " use fewer",
