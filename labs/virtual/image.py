@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from labs.virtual.cpio import Archive
-from labs.virtual.guest.told import Job
+from labs.virtual.guest.told import READY, Job
 from labs.virtual.modules import Module, Tree
 from labs.virtual.nics import COMMON, MAYBE, Nic
 from labs.virtual.python_files import PROJECT, SITE, files, python
@@ -45,7 +45,8 @@ def base(busybox: Path) -> bytes:
 def init() -> bytes:
     """The first process's program."""
     text = INIT.read_text(encoding="utf-8")
-    for name, value in (("PYTHON", python()), ("SITE", SITE), ("PROJECT", PROJECT)):
+    values = {"PYTHON": python(), "SITE": SITE, "PROJECT": PROJECT, "READY": READY}
+    for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text.encode()
 

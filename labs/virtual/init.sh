@@ -16,10 +16,14 @@ case "$(busybox cat /proc/cmdline)" in
 *lab.probe*) echo "lab: up"; busybox poweroff -f ;;
 esac
 
-while read -r name; do
-    busybox insmod "/lab/modules/$name.ko" || echo "lab: module $name was refused"
-done < /lab/modules/order
-busybox ip link set lo up
+# The job imports what it needs meanwhile, on the other processor.
+(
+    while read -r name; do
+        busybox insmod "/lab/modules/$name.ko" || echo "lab: module $name was refused"
+    done < /lab/modules/order
+    busybox ip link set lo up
+    echo > @READY@
+) &
 
 cd @PROJECT@ || busybox poweroff -f
 export PYTHONPATH=@SITE@ PYTHONDONTWRITEBYTECODE=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1

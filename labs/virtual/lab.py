@@ -26,6 +26,8 @@ Level = Literal["claims", "attach", "packets"]
 RECORDINGS: Final = "recordings"
 IMAGE: Final = "image.cpio"
 FIRST: Final = "guest-1"
+SIDE: Final[dict[Level, int]] = {"claims": 2, "attach": 2, "packets": 3}
+"""Runs at the same time in a guest; after it broke, one."""
 
 
 class Asked(NamedTuple):
@@ -70,13 +72,14 @@ class Lab:
         can, cannot = image.split(tree, self.asked.nics)
         found = {name: Told(name, None, why, {}, absent=True) for name, why in cannot.items()}
         waiting = can
-        number = 1
+        number, side = 1, SIDE[self.asked.level] if not self.asked.fault else 1
         while waiting:
             before = len(waiting)
             folder = self.asked.output / kernel.series / f"guest-{number}"
-            story, end = self._guest(kernel, tree, waiting, folder)
+            story, end = self._guest(kernel, tree, waiting, folder, side)
             told = {one.name: one for one in story.told()}
-            if end and not told:
+            side = 1 if story.together else side
+            if end and not told and not story.together:
                 # Nobody knows whose fault it was, and the next guest would end the same.
                 why = f"the guest {end.removeprefix('it ')} (it {story.stage})"
                 told = {nic.name: Told(nic.name, None, why, {}) for nic in waiting}
@@ -84,7 +87,7 @@ class Lab:
                 self._write(kernel, one, folder)
             found |= told
             waiting = [nic for nic in waiting if nic.name not in told]
-            if len(waiting) == before:
+            if len(waiting) == before and not story.together:
                 break
             number += 1
         return [
@@ -93,7 +96,7 @@ class Lab:
         ]
 
     def _guest(
-        self, kernel: Kernel, tree: Tree, nics: Sequence[Nic], folder: Path
+        self, kernel: Kernel, tree: Tree, nics: Sequence[Nic], folder: Path, side: int
     ) -> tuple[Story, str]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -104,6 +107,7 @@ class Lab:
             self.asked.level,
             self.asked.record,
             [*self.asked.words],
+            side,
             self.asked.fault if folder.name == FIRST else "",
         )
         own = image.own(image.modules(tree, nics), job)

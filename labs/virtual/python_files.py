@@ -58,10 +58,10 @@ def files() -> Iterator[File]:
     objects = [Path(sys.executable).resolve()]
     for path in _tree(library, _LEFT_OUT):
         objects += [path] if path.suffix == ".so" else []
-        yield from _with_code(path, str(path))
+        yield from _compiled(path, str(path))
     for folder, path in packages(PACKAGES):
         objects += [path] if path.suffix == ".so" else []
-        yield from _with_code(path, f"{SITE}/{path.relative_to(folder)}")
+        yield from _compiled(path, f"{SITE}/{path.relative_to(folder)}")
     root = Path(__file__).resolve().parents[2]
     for part in PARTS:
         found = _tree(root / part, ("__pycache__",)) if (root / part).is_dir() else [root / part]
@@ -157,6 +157,15 @@ def _tree(folder: Path, left_out: Iterable[str]) -> Iterator[Path]:
             yield from _tree(path, ("__pycache__", "test", "tests", *inner))
         elif path.suffix in _SUFFIXES:
             yield path
+
+
+def _compiled(path: Path, shown: str) -> Iterator[File]:
+    """A file, or in place of a source its byte code alone: nobody reads these sources there."""
+    try:
+        code = unchecked(path, shown) if path.suffix == ".py" else b""
+    except (SyntaxError, ValueError):
+        return  # templates and the like, which nobody imports
+    yield File(f"{shown}c", code) if code else File(shown, path.read_bytes())
 
 
 def _with_code(path: Path, shown: str) -> Iterator[File]:

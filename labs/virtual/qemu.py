@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 MEMORY: Final = "1G"
 NICE: Final = 5
-ARGUMENTS: Final = "console=ttyS0 panic=-1 quiet mitigations=off nokaslr net.ifnames=0"
+ARGUMENTS: Final = (
+    "console=ttyS0 panic=-1 quiet mitigations=off nokaslr net.ifnames=0"
+    " init_on_alloc=0 rcupdate.rcu_expedited=1 audit=0 nowatchdog transparent_hugepage=always"
+)
 """Of the kernel; panic=-1 with -no-reboot ends QEMU at once."""
 UNSHARE: Final = ("unshare", "--map-root-user", "--net")
 TCG: Final = ("-accel", "tcg,thread=multi", "-cpu", "Nehalem")

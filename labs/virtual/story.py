@@ -55,6 +55,8 @@ class Story:
         self.problems: dict[str, str] = {}
         self.done: set[str] = set()
         """NICs whose run came to its end."""
+        self.together = False
+        """Whether the guest broke while several lines were tried at the same time."""
         self.stage = "boots"
         self.over = False
         self._level = level
@@ -62,10 +64,10 @@ class Story:
         self._plans: dict[str, Results] = {}
         self._results: dict[str, Results] = {}
         self._lines: dict[str, list[Result]] = {}
-        self._running: Starts | None = None
+        self._running: dict[str, Starts] = {}
         self._files: dict[str, dict[str, bytes]] = {name: {} for name in names}
-        self._group: list[str] = []
-        self._output = ""
+        self._groups: dict[str, list[str]] = {}
+        """Of each NIC, those that have a run with it."""
 
     def take(self, event: Event) -> None:
         """One event.
@@ -80,14 +82,15 @@ class Story:
                 self.problems |= {name: shown(text) for name, text in problems.items()}
             case Plan(results):
                 plan = _decoded(results)
-                self._group = self._named(plan)
-                for name, one in zip(self._group, _apart(plan), strict=True):
+                group = self._named(plan)
+                for name, one in zip(group, _apart(plan), strict=True):
                     self._plans[name] = one
                     self._lines[name] = []
-            case Starts():
-                self._running = event
+                    self._groups[name] = group
+            case Starts(nic):
+                self._running[self._name(nic)] = event
             case Line(nic, line):
-                self._running = None
+                self._running.pop(self._name(nic), None)
                 self._lines[self._name(nic)].append(_line(line))
             case File():
                 self._file(event)
@@ -99,16 +102,21 @@ class Story:
 
     def running(self) -> str:
         """What is tried at the moment, for who looks on."""
-        now = self._running
-        return f"{self._name(now.nic)} {now.requirement}" if now else self.stage
+        tried = [f"{name} {now.requirement}" for name, now in self._running.items()]
+        return ", ".join(tried) or self.stage
 
     def broke(self, reason: str) -> None:
-        """The guest is no more: the line that was tried is an error, and nothing came after it."""
-        now = self._running
-        if now is not None:
+        """The guest is no more: the line that was tried is an error, and nothing came after it.
+
+        Of several that were tried at the same time nobody knows which one it was: their NICs
+        are not done, and wait for a guest in which each is alone.
+        """
+        self.together = len(self._running) > 1
+        if len(self._running) == 1:
+            (now,) = self._running.values()
             self._fail(now, f"the guest broke while this was tried: {reason}")
             self.done.add(self._name(now.nic))
-            self._running = None
+        self._running = {}
         for name, plan in self._plans.items():
             if _whole(plan, self._lines[name], self._level):
                 self.done.add(name)
@@ -125,14 +133,13 @@ class Story:
             yield Told(name, results, self.problems.get(name, ""), self._files[name])
 
     def _ended(self, names: Sequence[str], status: int, output: str) -> None:
-        self._output = output
-        if self._running is not None and status < 0:
-            said = self._console()
-            reason = f"the run was killed by signal {-status} while this was tried"
-            self._fail(self._running, f"{reason}: {said}" if said else reason)
-        elif self._running is not None:
-            self._fail(self._running, f"the run ended with {status} while this was tried")
-        self._running = None
+        for now in [self._running.pop(name) for name in names if name in self._running]:
+            reason = f"the run ended with {status} while this was tried"
+            if status < 0:
+                said = self._console()
+                reason = f"the run was killed by signal {-status} while this was tried"
+                reason += f": {said}" if said else ""
+            self._fail(now, reason)
         for name in names:
             self._files[name]["pytest.txt"] = output.encode()
             if name in self._results or self._lines.get(name):
@@ -164,7 +171,7 @@ class Story:
                 self._results[name] = one
             return
         if event.name == "recording.rec.json":
-            names = self._group  # of one run all have the same
+            names = self._groups.get(event.nic, names)  # of one run all have the same
         for name in names:
             files = self._files.get(name)
             if files is None or len(files) >= FILES:

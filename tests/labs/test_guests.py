@@ -15,7 +15,7 @@ import pytest
 
 from labs.virtual import lab as lab_module
 from labs.virtual import qemu
-from labs.virtual.guest.told import Ended, Event, Nics, Over, Stage, encode
+from labs.virtual.guest.told import Ended, Event, Job, Nics, Over, Stage, encode
 from labs.virtual.lab import Asked, Lab, Level
 from labs.virtual.nics import Nic, choose
 from labs.virtual.packages import Kernel, Tools
@@ -34,7 +34,7 @@ PANIC = "[   12.3] Kernel panic - not syncing: sysrq triggered crash\r\n[   12.4
 OOM = "[   30.1] Out of memory: Killed process 77 (python3)\n"
 HANG = "import time; time.sleep(60)"
 LEVELS: tuple[Level, ...] = ("claims", "attach", "packets")
-SHORT = Deadlines(boot=1.0, silence=1.0, total=30.0)
+SHORT = Deadlines(boot=3.0, silence=1.0, total=30.0)
 
 
 def program(folder: Path, events: Sequence[Event], console: str = "", then: str = "") -> list[str]:
@@ -75,7 +75,7 @@ def listen(guest: Guest) -> list[Event]:
             [],
             "lab: there is no port for results\n",
             HANG,
-            "it said nothing within 1 s of its start: lab: there is no port for results",
+            "it said nothing within 3 s of its start: lab: there is no port for results",
         ),
         (
             [],
@@ -260,6 +260,37 @@ def test_next_guest(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPa
     assert "sysrq triggered crash" in nic.results[0].reason
     assert PANIC.encode() == (broken / "console.log").read_bytes()
     assert [] == list((tmp_path / "out").rglob("*.cpio"))
+
+
+def test_alone_in_the_next(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that broke in two lines at once is followed by one with a run at a time."""
+    first = [plan("igb"), plan("veth"), starts("igb", ALL[0]), starts("veth", ALL[0])]
+    script: list[tuple[list[Event], str]] = [
+        (first, PANIC),
+        ([plan("igb"), *whole("igb"), plan("veth"), starts("veth", ALL[0])], PANIC),
+    ]
+    jobs: list[Job] = []
+
+    def fake(
+        _tools: Tools, _kernel: Kernel, _image: Path, folder: Path, *_rest: object, **_more: object
+    ) -> list[str]:
+        events, console = script[len(jobs) - 1]
+        return program(folder, events, console)
+
+    def own(_modules: object, job: Job) -> bytes:
+        jobs.append(job)
+        return b""
+
+    monkeypatch.setattr(lab_module, "command", fake)
+    monkeypatch.setattr(lab_module.image, "base", lambda _busybox: b"")
+    monkeypatch.setattr(lab_module.image, "own", own)
+    tools = Tools(tmp_path, tmp_path / "qemu", tmp_path / "busybox")
+    asked = Asked(tmp_path / "out", "claims", choose(["igb,veth"]), SHORT)
+    found = Lab(tools, asked, lambda *_: None).run(kernel)
+
+    assert [(["igb", "veth"], 2), (["igb", "veth"], 1)] == [(job.names, job.side) for job in jobs]
+    assert ["CONFORMS", "INCOMPLETE"] == [one.verdict for one in found]
+    assert f"{ALL[0]}: the guest broke while this was tried" in found[1].problem
 
 
 def test_never_up(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:

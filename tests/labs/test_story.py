@@ -92,6 +92,50 @@ def test_broken() -> None:
     assert f"{ALL[1]}: {reason}" == found["veth"].problem
 
 
+def test_broken_in_two_lines() -> None:
+    """Of two lines that were tried when a guest broke nobody knows which it was: none is told."""
+    story = Story(["igb", "veth"], "claims")
+    take(
+        story,
+        plan("igb"),
+        plan("veth"),
+        starts("igb", ALL[0]),
+        line("igb", ALL[0]),
+        starts("veth", ALL[0]),
+        starts("igb", ALL[1]),
+    )
+    running = story.running()
+    story.broke("it ended before it was done")
+
+    assert f"veth {ALL[0]}, igb {ALL[1]}" == running
+    assert ({}, True) == (told(story), story.together)
+
+
+def test_side_by_side() -> None:
+    """Runs at the same time are told one among the other, each with its recording and its end."""
+    story = Story(["igb", "veth"], "claims")
+    take(
+        story,
+        plan("igb"),
+        plan("veth"),
+        starts("igb", ALL[0]),
+        *whole("veth"),
+        file("veth", "recording.rec.json", b"veth"),
+        Ended(["veth"], 0, "veth ends"),
+        Ended(["igb"], -9, "igb ends"),
+        Over(),
+    )
+    found = told(story)
+
+    assert ("", b"veth", b"veth ends") == (
+        found["veth"].problem,
+        found["veth"].files["recording.rec.json"],
+        found["veth"].files["pytest.txt"],
+    )
+    assert f"{ALL[0]}: the run was killed by signal 9 while this was tried" == found["igb"].problem
+    assert "recording.rec.json" not in found["igb"].files
+
+
 def test_broken_after_a_fail() -> None:
     """What failed before the guest broke still fails the NIC."""
     story = Story(["igb"], "claims")

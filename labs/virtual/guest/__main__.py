@@ -4,24 +4,28 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from time import sleep
 from typing import Final
 
 import msgspec
 
 from labs.virtual.guest.faults import FAULTS
 from labs.virtual.guest.make import make_all
-from labs.virtual.guest.told import Ended, Event, File, Job, Nics, Over, Stage, encode
+from labs.virtual.guest.told import READY, Ended, Event, File, Job, Nics, Over, Stage, encode
 from labs.virtual.nics import NICS, Nic
 from xdpconform.errors import XdpConformError
 
 PORT: Final = "lab"
 JOB: Final = Path("/lab/job.json")
+SCRATCH: Final = Path("/tmp")  # noqa: S108 - nobody else is here
+LOCK: Final = SCRATCH / "port.lock"
 OUTPUT: Final = 64 << 10
 """Bytes of what pytest printed that are told."""
 ALWAYS: Final = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "--color=no")
@@ -29,7 +33,7 @@ ALWAYS: Final = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "--colo
 
 
 class Teller:
-    """The port to the host."""
+    """The port to the host, for a process and its children."""
 
     def __init__(self) -> None:
         self._descriptor = os.open(_port(), os.O_WRONLY)
@@ -37,8 +41,11 @@ class Teller:
     def __call__(self, event: Event) -> None:
         """Tell one event; it is the host's when this returns."""
         data = encode(event)
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        # A port takes a long line in parts, and another run's must not come between them.
+        with LOCK.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            while data:
+                data = data[os.write(self._descriptor, data) :]
 
 
 def _port() -> str:
@@ -50,25 +57,25 @@ def _port() -> str:
 
 def main() -> None:
     """Do the job."""
-    tell = Teller()
     # The memory of a run is the run's own: if it is killed for it, this stays to say so.
     Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
     job = msgspec.json.decode(JOB.read_bytes(), type=Job)
+    _preload(job.level)
+    while not Path(READY).exists():
+        sleep(0.05)
+    tell = Teller()
     tell(Stage("makes its NICs"))
     nics = [(number, NICS[name]) for number, name in zip(job.nics, job.names, strict=True)]
     problems = make_all(nics)
     tell(Nics(problems))
     there = [nic for _number, nic in nics if nic.name not in problems]
+    shares = [share for number in range(job.side) if (share := there[number :: job.side])]
     tell(Stage("reads the suites"))
-    _preload(job.level)
-    groups = [there] if job.level == "claims" else [[nic] for nic in there]
-    for number, group in enumerate(filter(None, groups)):
-        if job.level != "claims":
-            tell(Stage(f"tries {group[0].name}"))
-        _run(tell, job, group, Path(f"/tmp/run{number}"))  # noqa: S108 - nobody else is here
+    groups = shares if job.level == "claims" else [[nic] for nic in there]
+    side_by_side([partial(run, tell, job, group) for group in groups], job.side)
     if job.record and there:
         tell(Stage("records"))
-        _fork(lambda: _record(tell, there), Path("/tmp/record.txt"))  # noqa: S108
+        side_by_side([partial(_record, tell, share) for share in shares], job.side)
     tell(Over())
 
 
@@ -87,7 +94,8 @@ def _preload(level: str) -> None:
     gc.freeze()
 
 
-def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: Path) -> None:
+def run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic]) -> None:
+    """Run pytest on NICs, in a process of its own, and tell what it leaves."""
     words = [*ALWAYS, "--level", job.level, *job.words]
     if job.level == "packets" and group[0].kind == "tap":
         words += ["--testbed", "tap"]
@@ -95,8 +103,11 @@ def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: 
         words += [word for nic in group for word in ("--iface", nic.name)]
         if job.level == "packets" and group[0].peer:
             words += ["--peer", group[0].peer_name]
+    names = [nic.name for nic in group]
+    folder = SCRATCH / names[0]
+    log = folder.with_suffix(".txt")
 
-    def run() -> int:
+    def tests() -> int:
         import pytest
 
         from labs.virtual.guest.reporter import Reporter
@@ -104,19 +115,15 @@ def _run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic], folder: 
         os.environ["XDPCONFORM_REPORTS"] = str(folder)
         return pytest.main(words, plugins=[Reporter(tell, FAULTS.get(job.fault))])
 
-    names = [nic.name for nic in group]
-    log = folder.with_suffix(".txt")
-    status = _fork(run, log)
+    status = waited(fork(tests, log))
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         name = "recording.rec.json" if path.name.endswith(".rec.json") else "results.json"
-        for nic in names:
-            tell(File(nic, name, base64.b64encode(path.read_bytes()).decode()))
-            if len(names) > 1:
-                break  # of one run for all: the host gives each its own
+        # Of one run for several: the host gives each its own.
+        tell(File(names[0], name, base64.b64encode(path.read_bytes()).decode()))
     tell(Ended(names, status, log.read_bytes()[-OUTPUT:].decode("utf-8", "replace")))
 
 
-def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> int:
+def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> None:
     """As ``xdpconform record --attached --redact`` does, with one watched device for all NICs."""
     from xdpconform.live import with_program
     from xdpconform.outputs.record import name_for, record
@@ -140,24 +147,47 @@ def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> int:
                     keep(nic)
             except XdpConformError as error:
                 sys.stdout.write(f"{nic.name}: {error}\n")
-    return 0
 
 
-def _fork(function: Callable[[], int], log: Path) -> int:
-    """Call a function in a child; gives its exit status, or minus the signal that ended it."""
+def side_by_side(tasks: Sequence[Callable[[], None]], most: int) -> None:
+    """Do each task in a child, so many at the same time."""
+    running: set[int] = set()
+    for task in tasks:
+        if len(running) >= most:
+            running.remove(os.wait()[0])
+
+        def done(task: Callable[[], None] = task) -> int:
+            task()
+            return 0
+
+        running.add(fork(done))
+    for child in running:
+        os.waitpid(child, 0)
+
+
+def fork(function: Callable[[], int], log: Path | None = None) -> int:
+    """Call a function in a child, which prints into a file of its own; gives the child."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         status = 70
         try:
-            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            os.dup2(descriptor, 1)
-            os.dup2(descriptor, 2)
+            if log is not None:
+                Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+                descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+                os.dup2(descriptor, 1)
+                os.dup2(descriptor, 2)
             status = int(function())
             sys.stdout.flush()
+        except Exception:  # noqa: BLE001 - a child must not go on as its parent
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
+    return child
+
+
+def waited(child: int) -> int:
+    """A child's exit status, or minus the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

@@ -12,6 +12,8 @@ from typing import Final, Literal
 
 import msgspec
 
+READY: Final = "/run/ready"
+"""A file that is there once all modules are loaded."""
 SIZE_LIMIT: Final = 1 << 27
 """Bytes that a guest may tell at most: a run at level packets tells some megabytes."""
 
@@ -97,6 +99,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether recordings are made, with and without a program."""
     words: list[str]
     """Further words for pytest."""
+    side: int = 1
+    """Runs at the same time."""
     fault: str = ""
     """How the guest breaks, of `labs.virtual.guest.faults`; empty: not at all."""
 
