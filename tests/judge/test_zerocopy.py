@@ -144,6 +144,12 @@ FELL_BACK = "xsk-zerocopy is claimed, and queue 0: bound, XDP_OPTIONS says copy"
 AUTO = {
     "claimed, zero copy": (FINE, PASS, None, ""),
     "claimed, fell back": (VETH._replace(claims=CLAIMED), FAIL, OVER, FELL_BACK),
+    "claimed, fell back by a setting": (
+        VETH._replace(claims=CLAIMED, lacking=("rx-gro-hw is on",)),
+        BLOCKED,
+        None,
+        "queue 0: bound, XDP_OPTIONS says copy; rx-gro-hw is on",
+    ),
     "unclaimed, fell back": (
         VETH,
         NOT_CLAIMED,

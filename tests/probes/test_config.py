@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from xdpconform.netlink.wire import Message
 
 
-def features(*names: str, active: bool = True) -> Message:
-    """A reply to features-get: these may be changed, and are on or not."""
+def features(*names: str, active: bool = True, fixed: bool = False) -> Message:
+    """A reply to features-get: these may be changed or not, and are on or not."""
 
     def bits(kind: int, *, mask: bool, value: bool) -> bytes:
         entries = b"".join(
@@ -44,7 +44,7 @@ def features(*names: str, active: bool = True) -> Message:
 
     return generic(
         11,
-        bits(2, mask=True, value=True),
+        bits(2, mask=True, value=not fixed),
         bits(3, mask=False, value=active),
         bits(4, mask=False, value=active),
         bits(5, mask=False, value=False),

@@ -87,6 +87,10 @@ def bed(mtu: int | None = 1500, *, family: bool = True, **answers: Message) -> T
 MTU = "its MTU is 9000: ip link set eth7 mtu 1500"
 LRO = "rx-lro is on: ethtool -K eth7 lro off"
 GRO = "rx-gro-hw is on: ethtool -K eth7 rx-gro-hw off"
+FIXED = (
+    "rx-gro-hw is on, and the driver lets nobody switch it off"
+    " (a virtio NIC needs ctrl_guest_offloads=on of its host, as QEMU)"
+)
 HEADERS = "header split is on: ethtool -G eth7 tcp-data-split off"
 QUEUES = (
     "{} of {} {} queues are in use, and XDP may need transmit queues of its own: ethtool -L eth7"
@@ -115,6 +119,11 @@ CASES: dict[str, tuple[Testbed, tuple[str, ...]]] = {
     "lro": (bed(features=features("rx-lro", "rx-gro")), (LRO,)),
     "lro may be on": (bed(features=features("rx-lro", active=False)), ()),
     "gro-hw": (bed(features=features("rx-gro-hw")), (GRO,)),
+    "gro-hw, fixed": (bed(features=features("rx-gro-hw", fixed=True)), (FIXED,)),
+    "lro, fixed": (
+        bed(features=features("rx-lro", fixed=True)),
+        ("rx-lro is on, and the driver lets nobody switch it off",),
+    ),
     "header split": (bed(rings=rings(2)), (HEADERS,)),
     "header split unknown": (bed(rings=rings(0)), ()),
     "no header split": (bed(rings=rings(None)), ()),

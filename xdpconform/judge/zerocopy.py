@@ -153,6 +153,10 @@ def automatic(seen: ZeroCopy) -> Finding:
             reason = f"it falls back to copy mode on any device, and {answer(one)}"
             return Finding(Outcome.FAIL, Kind.MISMATCH, expected, observed, reason, proof)
     found = unbound(seen.claims, seen.automatic, seen.lacking, expected)
+    if found is not None and found.kind is Kind.OVER_CLAIM and seen.lacking:
+        # With XDP_ZEROCOPY the bind is refused for the same reason, and says so.
+        why = f"{observed}; {'; '.join(seen.lacking)}"
+        return blocked(why, expected=expected, observed=observed, evidence=proof)
     return found or works(
         seen.claims, Finding(Outcome.PASS, expected=expected, observed=observed, evidence=proof)
     )

@@ -24,8 +24,8 @@ SPLIT_ON: Final = 2
 """ETHTOOL_TCP_DATA_SPLIT_ENABLED, include/linux/ethtool.h"""
 UNWANTED: Final = {"rx-lro": "lro", "rx-gro-hw": "rx-gro-hw"}
 """Features that keep native XDP away, and what ``ethtool -K`` calls them."""
-
-
+FIXED: Final = {"rx-gro-hw": " (a virtio NIC needs ctrl_guest_offloads=on of its host, as QEMU)"}
+"""What helps where a feature cannot be changed: virtnet_probe, drivers/net/virtio_net.c."""
 QUEUES: Final = re.compile("queue|channel|ring", re.IGNORECASE)
 SCARCE: Final = ("EBUSY", "EINVAL", "ENOMEM", "ENOSPC", "ERANGE")
 """How drivers say that there are too few queues or rings for a program."""
@@ -47,11 +47,13 @@ def lacking(
     if mtu_too and mtu is not None and mtu > ETH_DATA_LEN:
         found.append(f"its MTU is {mtu}: ip link set {port.ifname} mtu {ETH_DATA_LEN}")
     try:
-        active = features(port).active
+        now = features(port)
         found += [
             f"{name} is on: ethtool -K {port.ifname} {word} off"
+            if name in now.hw
+            else f"{name} is on, and the driver lets nobody switch it off{FIXED.get(name, '')}"
             for name, word in UNWANTED.items()
-            if name in active
+            if name in now.active
         ]
     except KernelError:
         pass  # nothing is known of them
