@@ -19,6 +19,8 @@ from xdpconform.errors import InputError
 
 TIMEOUT: Final = 600
 """Seconds that apt may take: a kernel's modules are 100 MB."""
+RETRIES: Final = 5
+"""Times that apt asks again for one file, after a longer pause each."""
 COMPONENT: Final = "main"
 TARGETS: Final = "$(REPO_URI) $(RELEASE) $(SIGNED_BY)"
 KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -83,7 +85,11 @@ def archives(listing: str, release: str) -> dict[str, Archive]:
 
 
 def sources(
-    found: Mapping[str, Archive], releases: Iterable[str], extra: Sequence[str] = EXTRA
+    found: Mapping[str, Archive],
+    releases: Iterable[str],
+    extra: Sequence[str] = EXTRA,
+    *,
+    own: bool = True,
 ) -> str:
     """A deb822 file of what is looked at.
 
@@ -91,13 +97,14 @@ def sources(
         found: the system's mirrors.
         releases: codenames, or ``stable`` and its like.
         extra: what comes with each.
+        own: whether a release is looked at itself, or only what comes with it.
     """
     stanzas = []
     for kind, archive in found.items():
         suites = [
             name
             for release in releases
-            for name in (release, *(f"{release}-{part}" for part in extra))
+            for name in (*([release] if own else []), *(f"{release}-{part}" for part in extra))
             if name.endswith("-security") == (kind == "security")
         ]
         if not suites:
@@ -116,9 +123,17 @@ class Apt:
         folder: for lists and archives.
         releases: what is looked at.
         extra: what comes with each.
+        own: whether a release is looked at itself, or only what comes with it.
     """
 
-    def __init__(self, folder: Path, releases: Sequence[str], extra: Sequence[str] = EXTRA) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        releases: Sequence[str],
+        extra: Sequence[str] = EXTRA,
+        *,
+        own: bool = True,
+    ) -> None:
         if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
             raise InputError("no apt-get here: the lab fetches Debian packages by it")
         self.folder = folder
@@ -127,7 +142,7 @@ class Apt:
         for path in (folder / "lists/partial", self.archives / "partial", parts):
             path.mkdir(parents=True, exist_ok=True)
         listing = _run(["apt-get", "indextargets", "--format", TARGETS, "Created-By: Packages"])
-        text = sources(archives(listing, codename()), releases, extra)
+        text = sources(archives(listing, codename()), releases, extra, own=own)
         (parts / "lab.sources").touch(mode=0o600)  # a mirror's URI may hold a password
         (parts / "lab.sources").write_text(text, encoding="utf-8")
         options = {
@@ -139,6 +154,7 @@ class Apt:
             # Systems in containers switch these off, and each call reads all lists anew.
             "Dir::Cache::pkgcache": "pkgcache.bin",
             "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+            "Acquire::Retries": RETRIES,
             "Acquire::Languages": "none",
             "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
             "APT::Sandbox::User": "",

@@ -103,6 +103,15 @@ def test_sources() -> None:
     ) == text
 
 
+def test_sources_near() -> None:
+    """What comes with a release can be looked at without it: its own list is the longest."""
+    text = sources(archives(LISTING, "one"), ["one"], own=False)
+
+    assert ["Suites: one-updates one-backports", "Suites: one-security"] == [
+        line for line in text.splitlines() if line.startswith("Suites")
+    ]
+
+
 def test_sources_without_security() -> None:
     """A mirror that has nothing of what is asked has no stanza, which apt would refuse."""
     text = sources(archives(LISTING, "one"), ["stable"], ())
