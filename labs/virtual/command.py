@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Words after -- go to pytest in the guest.",
     )
     made.add_argument("--kernel", action="append", default=[], metavar="SERIES",
-                      help="such as 6.12; may be repeated (default: all there are)")  # fmt: skip
+                      help="such as 6.12, or newest; may be repeated (default: all)")  # fmt: skip
     made.add_argument("--nic", action="append", default=[], metavar="NAME,...",
                       help="NICs of the lab; may be repeated (default: all)")  # fmt: skip
     made.add_argument("--level", choices=LEVELS, default="claims",
@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
                       help="give a guest up after so long")  # fmt: skip
     made.add_argument("--break", dest="fault", choices=FAULTS, default="",
                       help="break the first guest, to try the lab itself")  # fmt: skip
+    made.add_argument("--two-guests", action="store_true",
+                      help="have a second guest with the same drivers on the wires")  # fmt: skip
     made.add_argument("--list", action="store_true", help="name the NICs there are")
     made.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
     return made
@@ -101,8 +103,8 @@ def _run(options: argparse.Namespace) -> int:
     nics = choose(options.nic)
     progress = Progress()
     packages = Packages(options.cache or cache_folder(), lambda text: progress("", text))
-    kernels = packages.kernels(list(dict.fromkeys(options.kernel)), refresh=options.refresh)
-    tools = packages.tools(refresh=options.refresh)
+    series = list(dict.fromkeys(options.kernel))
+    kernels, tools = packages.all(series, refresh=options.refresh)
     for kernel in kernels if options.nic else ():
         packages.built(kernel, [nic.name for nic in nics])
     if options.fetch:
@@ -121,6 +123,7 @@ def _run(options: argparse.Namespace) -> int:
         options.kvm,
         tuple(options.words),
         options.fault,
+        options.two_guests,
     )
     lab = Lab(tools, asked, progress)
     counted: list[str] = []

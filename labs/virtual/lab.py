@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from labs.virtual import image
+from labs.virtual import image, two_guests
 from labs.virtual.guest.told import Event, Job, Nics, Stage, Starts
 from labs.virtual.modules import Tree
-from labs.virtual.nics import Nic, devices
+from labs.virtual.nics import Nic, devices, hub
 from labs.virtual.packages import Kernel, Tools
 from labs.virtual.qemu import CONSOLE, Deadlines, Guest, command, environment, kvm_works, lethal
 from labs.virtual.story import Story, Told
@@ -43,6 +44,8 @@ class Asked(NamedTuple):
     """Further ones for pytest."""
     fault: str = ""
     """How the first guest is to break, of `labs.virtual.guest.faults`."""
+    two_guests: bool = False
+    """Whether a partner is on the wires."""
 
 
 class Lab:
@@ -113,23 +116,34 @@ class Lab:
         own = image.own(image.modules(tree, nics), job)
         path = folder / IMAGE
         write(path, self._base + own)
-        wires = devices(nics, wired=self.asked.level == "packets")
         kvm = self._with_kvm(kernel, path, folder)
-        words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
         story = Story(names, self.asked.level, partial(lethal, folder / CONSOLE))
         self.progress(kernel.series, story.stage)
         try:
-            with Guest(words, folder, self._deadlines(nics), environment(self.tools)) as guest:
+            with ExitStack() as stack:
+                found = self._partner(kernel, tree, nics, folder=folder, kvm=kvm)
+                partner = stack.enter_context(found)
+                wire = partner.wire if partner else hub
+                wires = devices(nics, wired=self.asked.level == "packets", wire=wire)
+                words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
+                guest = Guest(words, folder, self._deadlines(nics), environment(self.tools))
+                stack.enter_context(guest)
                 for event in guest.events():
                     story.take(event)
                     if _worth_saying(event):
                         self.progress(kernel.series, story.running())
                 end = guest.end
                 wall = guest.seconds()
+                if partner and partner.gone():
+                    # Nobody knows which frames were lost by that.
+                    story, end = Story(names, self.asked.level), partner.gone()
             self.progress(
                 kernel.series,
                 f"the guest took {wall:.1f} s, {guest.processor:.1f} s of processor time",
             )
+        except two_guests.NoPartner as error:
+            end = str(error)
+            os.link(folder / two_guests.PARTNER / CONSOLE, folder / CONSOLE)  # there is no other
         except InputError as error:
             end = f"it told what cannot be: {error}"
         finally:
@@ -138,6 +152,17 @@ class Lab:
             self.progress(kernel.series, f"the guest is gone: {end}")
             story.broke(end)
         return story, end
+
+    def _partner(
+        self, kernel: Kernel, tree: Tree, nics: Sequence[Nic], *, folder: Path, kvm: bool
+    ) -> AbstractContextManager[two_guests.Partner | None]:
+        if not self.asked.two_guests or not two_guests.wired(nics):
+            return nullcontext()
+        self.progress(kernel.series, "the partner boots")
+        return two_guests.partner(
+            self.tools, kernel, tree, base=self._base, nics=nics, folder=folder,
+            level=self.asked.level, deadlines=self.asked.deadlines, kvm=kvm,
+        )  # fmt: skip
 
     def _deadlines(self, nics: Sequence[Nic]) -> Deadlines:
         limits = self.asked.deadlines

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -140,24 +140,36 @@ def mac(number: int, *, peer: bool = False) -> str:
     return f"02:58:44:50:{number:02x}:{int(peer):02x}"
 
 
-def devices(nics: Sequence[Nic], *, wired: bool) -> list[str]:
+Wire = Callable[[Nic, int, bool], tuple[str, str]]
+"""Where a port is connected, of a NIC with its number, or of its peer: QEMU's kind of network, and
+the options of it."""
+
+
+def hub(_nic: Nic, number: int, _peer: bool) -> tuple[str, str]:
+    """Both ports of a NIC are on one wire, and it is QEMU's own."""
+    return "hubport", f"hubid={number}"
+
+
+def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hub) -> list[str]:
     """QEMU's arguments for NICs, each on a wire of its own.
 
     Args:
         nics: what the guest gets.
         wired: whether a second port is on the wire.
+        first: number of the first.
+        wire: where each port is connected.
     """
     words = []
-    for number, nic in enumerate(nics):
+    for number, nic in enumerate(nics, first):
         if not nic.device:
             continue
         for peer in (False, True)[: 1 + (wired and nic.peer)]:
             port = f"{number}p{int(peer)}"
-            wire = f"hubport,id=n{port},hubid={number}"
+            kind, options = wire(nic, number, peer)
             if nic.tap:
                 queues = f",queues={nic.tap}" if nic.tap > 1 else ""
-                wire = f"{TAP},id=n{port},ifname=lab{number},script=no,downscript=no{queues}"
-            words += ["-netdev", wire]
+                kind, options = TAP, f"ifname=lab{number},script=no,downscript=no{queues}"
+            words += ["-netdev", f"{kind},id=n{port},{options}"]
             device, bus = PEER if peer else nic.device, "pcie.0"
             if nic.bus == "pcie" and not peer:
                 bus = f"r{port}"

@@ -143,6 +143,10 @@ class Guest:
         """Since it was started."""
         return monotonic() - self._started
 
+    def ended(self) -> str:
+        """Why it runs no more; empty as long as it runs."""
+        return "" if self._process.poll() is None else self._why()
+
     def close(self) -> None:
         """End it, if it still runs."""
         if self._process.poll() is None:

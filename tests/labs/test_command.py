@@ -23,8 +23,8 @@ ALL = sorted(requirements())
 def nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache that has everything."""
     kernel = Kernel("7.3", "7.3.4", Path(), Path())
-    monkeypatch.setattr(Packages, "kernels", lambda *_words, **_more: [kernel])
-    monkeypatch.setattr(Packages, "tools", lambda *_words, **_more: Tools(Path(), Path(), Path()))
+    tools = Tools(Path(), Path(), Path())
+    monkeypatch.setattr(Packages, "all", lambda *_words, **_more: ([kernel], tools))
     monkeypatch.setattr(Packages, "built", lambda *_words: None)
     monkeypatch.setattr(lab_module.image, "base", lambda _busybox: b"")
 

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from labs.virtual.guest.faults import FAULTS
+from labs.virtual.guest.forward import forward
 from labs.virtual.guest.make import make_all
 from labs.virtual.guest.told import READY, Ended, Event, File, Job, Nics, Over, Stage, encode
 from labs.virtual.nics import NICS, Nic
@@ -60,12 +61,15 @@ def main() -> None:
     # The memory of a run is the run's own: if it is killed for it, this stays to say so.
     Path("/proc/self/oom_score_adj").write_text("-1000", encoding="ascii")
     job = msgspec.json.decode(JOB.read_bytes(), type=Job)
-    _preload(job.level)
+    if not job.forward:
+        _preload(job.level)
     while not Path(READY).exists():
         sleep(0.05)
     tell = Teller()
     tell(Stage("makes its NICs"))
     nics = [(number, NICS[name]) for number, name in zip(job.nics, job.names, strict=True)]
+    if job.forward:
+        forward(tell, nics)
     problems = make_all(nics)
     tell(Nics(problems))
     there = [nic for _number, nic in nics if nic.name not in problems]

@@ -103,6 +103,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Runs at the same time."""
     fault: str = ""
     """How the guest breaks, of `labs.virtual.guest.faults`; empty: not at all."""
+    forward: bool = False
+    """Whether it is the partner of another, and sends on what it receives."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
