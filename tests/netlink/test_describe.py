@@ -198,7 +198,7 @@ def test_bounded() -> None:
 def test_recorded() -> None:
     """What kernels answered, as tracked recordings have it, has nothing wrong with it."""
     seen = 0
-    for path in sorted(RECORDINGS.glob("*.rec.json")):
+    for path in sorted(RECORDINGS.rglob("*.rec.json")):
         for exchange in json.loads(path.read_text(encoding="utf-8"))["exchanges"]:
             if exchange["protocol"] != NETLINK_GENERIC:
                 continue
