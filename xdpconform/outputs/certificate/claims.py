@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.judge.claims import expected_word
@@ -116,9 +116,9 @@ def _flags(claims: Claims | None) -> dict[str, Sequence[str]] | None:
     }
 
 
-def _shown_attached(lines: object) -> dict[str, Sequence[str]] | None:
+def _shown_attached(lines: Iterable[Result]) -> dict[str, Sequence[str]] | None:
     """What was claimed while the suites had a program attached: evidence of XDP-STATE-01."""
-    for line in lines:  # type: ignore[attr-defined]
+    for line in lines:
         if line.requirement == "XDP-STATE-01":
             shown = line.evidence.get(ATTACHED)
             claims = shown.get("claims") if isinstance(shown, Mapping) else None

@@ -47,6 +47,16 @@ class Entry(NamedTuple):
     """Of one NIC."""
 
 
+class _Row(NamedTuple):
+    """A certificate, as the index shows it."""
+
+    nic: NicResults
+    href: str
+    level: str
+    date: str
+    counts: list[tuple[str, int]]
+
+
 def certificate_page(results: Results, signer: str | None) -> bytes:
     """certificate.html.
 
@@ -70,7 +80,7 @@ def index_page(entries: Sequence[Entry]) -> bytes:
         InputError: one of them is not of exactly one NIC.
     """
     rows = [_row(entry, _one(entry.results)) for entry in entries]
-    verdicts = Counter(row["nic"].verdict for row in rows)  # type: ignore[attr-defined]
+    verdicts = Counter[str](row.nic.verdict for row in rows)
     return _render(
         "index.html.j2",
         rows=rows,
@@ -87,15 +97,15 @@ def _one(results: Results) -> NicResults:
     return results.nics[0]
 
 
-def _row(entry: Entry, nic: NicResults) -> dict[str, object]:
-    counts = Counter(line.outcome for line in nic.results)
-    return {
-        "nic": nic,
-        "href": quote(f"{entry.folder}/certificate.html", safe="/._-+@~"),
-        "level": reached(nic.results) or "none",
-        "date": entry.results.started,
-        "counts": [(word, counts[word]) for word in ORDER if counts[word]],
-    }
+def _row(entry: Entry, nic: NicResults) -> _Row:
+    counts = Counter[str](line.outcome for line in nic.results)
+    return _Row(
+        nic,
+        href=quote(f"{entry.folder}/certificate.html", safe="/._-+@~"),
+        level=reached(nic.results) or "none",
+        date=entry.results.started,
+        counts=[(word, counts[word]) for word in ORDER if counts[word]],
+    )
 
 
 def _render(template: str, **values: object) -> bytes:
