@@ -147,9 +147,8 @@ def requirement_of(item: pytest.Item) -> tuple[str, Requirement]:
     return found
 
 
-def above(level: str, item: pytest.Item) -> bool:
-    """Whether a test rests on stronger evidence than a run of this level gathers."""
-    marker = item.get_closest_marker("requirement")
+def above(level: str, marker: pytest.Mark | None) -> bool:
+    """Whether a test so marked rests on stronger evidence than a run of this level gathers."""
     needed = marker.kwargs.get("level") if marker else None
     known = [one.value for one in Level]
     return needed in known and known.index(needed) > known.index(level)

@@ -265,6 +265,21 @@ def pytest_report_header(config: pytest.Config) -> list[str] | None:
     return header(config.stash[RUN])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Module | pytest.Class, obj: object
+) -> list[pytest.Item] | None:
+    """Make no items of lines above the run's level: most are, and each would be there by NIC."""
+    config = collector.config
+    if RUN not in config.stash or not callable(obj):
+        return None
+    from xdpconform.certify import above
+
+    level = config.option.level or "claims"
+    marks = [mark for mark in getattr(obj, "pytestmark", ()) if mark.name == "requirement"]
+    return [] if any(above(level, mark) for mark in marks) else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each requirement runs on each NIC."""
     if not _certifies(metafunc.definition, metafunc.fixturenames):
@@ -344,7 +359,8 @@ def _keep_level(config: pytest.Config, items: list[pytest.Item]) -> None:
         return
     from xdpconform.certify import above
 
-    items[:] = [item for item in items if not above(config.option.level or "claims", item)]
+    level = config.option.level or "claims"
+    items[:] = [item for item in items if not above(level, item.get_closest_marker("requirement"))]
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
