@@ -57,6 +57,8 @@ class Story:
         """NICs whose run came to its end."""
         self.together = False
         """Whether the guest broke while several lines were tried at the same time."""
+        self.heard = False
+        """Whether it told anything."""
         self.stage = "boots"
         self.over = False
         self._level = level
@@ -75,6 +77,7 @@ class Story:
         Raises:
             InputError: it is none that a guest of ours can tell.
         """
+        self.heard = True
         match event:
             case Stage(text):
                 self.stage = shown(text[:200])

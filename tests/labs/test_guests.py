@@ -316,3 +316,37 @@ def test_never_up(tmp_path: Path, kernel: Kernel, monkeypatch: pytest.MonkeyPatc
         " (it makes its NICs)"
     )
     assert [why, why] == [one.problem for one in found]
+
+
+@pytest.mark.parametrize(
+    ("consoles", "guests"),
+    [([PANIC, ""], 2), ([PANIC, PANIC], 2), ([OOM, ""], 1)],
+    ids=["once", "twice", "memory"],
+)
+def test_boots_again(
+    tmp_path: Path,
+    kernel: Kernel,
+    monkeypatch: pytest.MonkeyPatch,
+    consoles: list[str],
+    guests: int,
+) -> None:
+    """A panic at boot is no NIC's doing: there is one more guest, and no third."""
+    started = []
+
+    def fake(
+        _tools: Tools, _kernel: Kernel, _image: Path, folder: Path, *_rest: object, **_more: object
+    ) -> list[str]:
+        console = consoles[len(started)]
+        started.append(folder.name)
+        whole_run = [plan("igb"), *whole("igb"), Ended(["igb"], 0), Over()]
+        return program(folder, [] if console else whole_run, console)
+
+    monkeypatch.setattr(lab_module, "command", fake)
+    monkeypatch.setattr(lab_module, "SIDE", dict.fromkeys(LEVELS, 1))
+    monkeypatch.setattr(lab_module.image, "base", lambda _busybox: b"")
+    tools = Tools(tmp_path, tmp_path / "qemu", tmp_path / "busybox")
+    asked = Asked(tmp_path / "out", "claims", choose(["igb"]), SHORT)
+    (told,) = Lab(tools, asked, lambda _kernel, _text: None).run(kernel)
+
+    assert guests == len(started)
+    assert ("CONFORMS" if consoles[guests - 1] == "" else "INCOMPLETE") == told.verdict
