@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from xdpconform.errors import Unclaimed
 from xdpconform.observed import Refusal
 from xdpconform.observed_xsk import Trial
 from xdpconform.probes import sockets_limits as limits
-from xdpconform.probes import sockets_stand
+from xdpconform.probes import sockets_rings, sockets_stand
 from xdpconform.probes.attach import sight
 from xdpconform.probes.bpf import Mode
 from xdpconform.probes.safety import Guardian
@@ -108,6 +109,22 @@ def test_frames_that_cannot_be_aimed(bed: Testbed, monkeypatch: pytest.MonkeyPat
 
     assert wrong(seen) == []
     assert len([one for one in seen.trials if not one.skipped]) == 1
+
+
+def test_a_slow_host_sends_a_large_ring(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ring is waited for as long as it gets shorter, however long that takes."""
+    kick = XskSocket.kick_tx
+
+    def slowly(socket: XskSocket) -> None:
+        time.sleep(0.02)
+        kick(socket)
+
+    monkeypatch.setattr(XskSocket, "kick_tx", slowly)
+    monkeypatch.setattr(sockets_rings, "PATIENCE", 0.5)
+    with standing(bed, XskMode.COPY, Mode.NATIVE) as stand:
+        trial = sockets_rings.largest_rings(stand, 0)
+
+    assert trial.right
 
 
 def test_an_empty_fill_ring_is_counted_at_the_bind(
