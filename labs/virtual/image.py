@@ -12,6 +12,7 @@ import msgspec
 from labs.virtual.cpio import Archive
 from labs.virtual.guest.told import READY, Job
 from labs.virtual.modules import Module, Tree
+from labs.virtual.netdevsim import NAME
 from labs.virtual.nics import COMMON, MAYBE, Nic
 from labs.virtual.python_files import PROJECT, SITE, files, python
 
@@ -58,7 +59,8 @@ def split(tree: Tree, nics: Iterable[Nic]) -> tuple[list[Nic], dict[str, str]]:
     for nic in nics:
         lacking = [name for name in nic.modules if not tree.has(name)]
         if lacking:
-            cannot[nic.name] = f"{tree.folder.name} has no module {', '.join(lacking)}"
+            cure = f": --nic {NAME} builds it" if nic.name == NAME else ""
+            cannot[nic.name] = f"{tree.folder.name} has no module {', '.join(lacking)}{cure}"
         else:
             can.append(nic)
     return can, cannot

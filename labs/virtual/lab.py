@@ -124,12 +124,12 @@ class Lab:
         write(path, self._base + own)
         kvm = self._with_kvm(kernel, path, folder)
         story = Story(names, self.asked.level, partial(lethal, folder / CONSOLE))
-        self.progress(kernel.series, story.stage)
         try:
             with ExitStack() as stack:
                 found = self._partner(kernel, tree, nics, folder=folder, kvm=kvm)
                 partner = stack.enter_context(found)
                 wire = partner.wire if partner else hub
+                self.progress(kernel.series, story.stage)
                 wires = devices(nics, wired=self.asked.level == "packets", wire=wire)
                 words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
                 guest = Guest(words, folder, self._deadlines(nics), environment(self.tools))
