@@ -14,6 +14,7 @@ from tests.probes.test_config import features
 from xdpconform.errors import KernelError
 from xdpconform.netlink.extack import ExtAck
 from xdpconform.netlink.links import PortState
+from xdpconform.probes import trial
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed import Testbed
 
@@ -160,6 +161,42 @@ def test_lacking(name: str) -> None:
     testbed, expected = CASES[name]
 
     assert expected == lacking(testbed)
+
+
+def port(kind: str | None) -> Any:
+    """A port of a kind, among links of which two have it as their master, and one another."""
+    return SimpleNamespace(
+        ifname="eth7",
+        ifindex=4,
+        link=SimpleNamespace(kind=kind),
+        namespace=SimpleNamespace(inode=9),
+        ask=lambda _request: [(5, 4), (6, 4), (7, 8), (8, None)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted"),
+    [("bond", ["eth7", "eth7"]), ("bridge", ["eth7"]), (None, ["eth7"])],
+)
+def test_events_of_members(
+    kind: str | None, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tracepoint tells of a bond's member is the bond's; of nobody else's it is not."""
+    told = [
+        SimpleNamespace(
+            tracepoint="xdp_exception", ifindex=ifindex, netns=9, act=0, err=0, count=1, sent=0,
+            drops=0,
+        )
+        for ifindex in (4, 6, 7, 8)
+    ]  # fmt: skip
+    monkeypatch.setattr("xdpconform.netlink.rtnl.pull_link", lambda one: SimpleNamespace(
+        ifindex=one[0], master=one[1]
+    ))  # fmt: skip
+    tracepoints = SimpleNamespace(events=lambda: told)
+    monkeypatch.setattr(trial, "kit", lambda _bed: SimpleNamespace(tracepoints=tracepoints))
+    testbed: Any = SimpleNamespace(ports=lambda: [port(kind)])
+
+    assert counted == [event.device for event in trial.events(testbed)]
 
 
 def test_mtu_is_tried() -> None:

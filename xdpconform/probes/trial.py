@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple
 
 from xdpconform.errors import Blocked, Unclaimed, errno_name
+from xdpconform.netlink import rtnl
 from xdpconform.netlink.netdev import XdpAct
 from xdpconform.observed import Arrivals, Event, Flow, Refusal
 from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, programs
@@ -312,7 +313,11 @@ def arrived(bed: Testbed, taken: Sequence[bytes], wanted: Sequence[bytes]) -> Ar
 
 def events(bed: Testbed) -> tuple[Event, ...]:
     """What the tracepoints counted of the testbed's ports."""
-    names = {(port.ifindex, port.namespace.inode): port.ifname for port in bed.ports()}
+    names = {
+        (ifindex, port.namespace.inode): port.ifname
+        for port in bed.ports()
+        for ifindex in (port.ifindex, *members(port))
+    }
     return tuple(
         Event(
             event.tracepoint,
@@ -325,6 +330,17 @@ def events(bed: Testbed) -> tuple[Event, ...]:
         for event in kit(bed).tracepoints.events()
         if (event.ifindex, event.netns) in names
     )
+
+
+def members(port: Port) -> tuple[int, ...]:
+    """What a bond's program runs on: tracepoints name the member, and never the bond.
+
+    Source: drivers/net/bonding/bond_main.c, bond_xdp_set.
+    """
+    if port.link.kind != "bond":
+        return ()
+    links = map(rtnl.pull_link, port.ask(rtnl.getlink_dump()))
+    return tuple(one.ifindex for one in links if one.master == port.ifindex)
 
 
 def flat(counters: Counters) -> Mapping[str, int]:
