@@ -61,6 +61,8 @@ def _bridge(client: Client, nic: Nic) -> None:
                 client.ask(set_mtu(ifindex(name), mtu))
                 break
         client.ask(set_master(ifindex(name), ifindex(bridge.name)))
+        # A wire knows no addresses: what a NIC sends may bear that of its peer.
+        (NET / name / "brport/learning").write_text("0", encoding="ascii")
         switch_on(client, name)
     # The default is to ask who listens to a group, which is nobody's business here.
     (NET / bridge.name / "bridge/multicast_snooping").write_text("0", encoding="ascii")
