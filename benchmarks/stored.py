@@ -16,8 +16,8 @@ from xdpconform.lab import survey
 from xdpconform.mock import MockKernel, parse
 from xdpconform.netlink.wire import readdressed
 from xdpconform.nic import Answer
-from xdpconform.recorder import Recorder, keep
 from xdpconform.probes.lifecycle import read_answer
+from xdpconform.recorder import Recorder, keep
 from xdpconform.snapshot import Inspector
 from xdpconform.sources.recording import SUFFIX, Exchanged, Recording, encode, sealed
 

@@ -15,7 +15,6 @@ EXPECTED = Path(__file__).parent / "expected-skips.txt"
 CLONE = "--clone"
 
 
-
 class Expected(NamedTuple):
     """A skip that CI lets pass: globs of ``*`` and ``?``; brackets mean themselves."""
 
