@@ -76,7 +76,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the lab; gives the exit status of a run: 0, 1 with any FAILS, 10 with any INCOMPLETE."""
     options = parser().parse_args(words)
     # As Ctrl-C does, so that the guest is ended as well.
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
     except XdpConformError as error:
