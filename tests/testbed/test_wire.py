@@ -143,7 +143,9 @@ def test_down_and_up_unseen(veth: Testbed) -> None:
     for source, target in wires(veth):
         for up in (False, True):
             veth.nic.ask(set_up(veth.nic.ifindex, up))
-        veth.nic.wait_carrier(WAIT)
+        assert veth.peer is not None
+        for port in (veth.nic, veth.peer):  # whose queues go again a moment later
+            port.wait_carrier(WAIT)
         source.send(frames.make(1))
 
         assert 1 == len(target.receive(1, WAIT))
