@@ -181,12 +181,13 @@ def wanted(place: Place, source: Path, bare: Path) -> list[str]:
 
 
 def test_certify_command(certified: Certified) -> None:
-    """The README's first command gives a verdict, a page and a record."""
+    """The README's first command gives a verdict, a page, a record, and what the NIC answered."""
     status, output = certified.done
     reports = certified.checkout / "reports"
     assert status == 0, output
     (page,) = reports.glob("*.html")
-    (record,) = reports.glob("*.json")
+    (record,) = reports.glob("*Z.json")
+    assert record.with_suffix(".rec.json").is_file()
     results = json.loads(record.read_text(encoding="utf-8"))
 
     assert f"{certified.nic} CONFORMS" in output
@@ -254,7 +255,9 @@ def test_wheel_run(place: Place, from_wheel: Path, wanted: list[str], elsewhere:
 
     assert wanted == node_ids(collected)
     assert "lo CONFORMS" in output
-    assert [".html", ".json"] == sorted(path.suffix for path in elsewhere.glob("reports/lo-*"))
+    assert [".html", ".json", ".rec.json"] == sorted(
+        path.name.partition("Z")[2] for path in elsewhere.glob("reports/lo-*")
+    )
 
 
 def test_sdist(place: Place, from_sdist: Path, wanted: list[str], elsewhere: Path) -> None:
