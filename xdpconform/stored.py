@@ -12,7 +12,7 @@ from pathlib import Path
 from xdpconform.errors import InputError, RecordingError
 from xdpconform.lab import Subject, take_stored, unjudged
 from xdpconform.profiles import Shelf
-from xdpconform.sources.recording import files_of, name_of, read
+from xdpconform.sources.recording import Recording, files_of, name_of, read
 from xdpconform.sources.replay import Replay
 
 
@@ -23,7 +23,14 @@ def take_recording(path: Path, shelf: Shelf, taken: Collection[str] = ()) -> lis
         recording = read(path)
     except RecordingError as error:
         return [unjudged(name, "unknown", str(error), "recording", taken)]
-    subjects = take_stored(Replay(recording, name), "recording", shelf, taken)
+    return take_read(path, recording, shelf, taken)
+
+
+def take_read(
+    path: Path, recording: Recording, shelf: Shelf, taken: Collection[str] = ()
+) -> list[Subject]:
+    """The NICs of a recording that was read from a file."""
+    subjects = take_stored(Replay(recording, name_of(path)), "recording", shelf, taken)
     return [subject._replace(recording=recording) for subject in subjects]
 
 

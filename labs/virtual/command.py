@@ -16,8 +16,8 @@ from xdpconform.interfaces import shown
 from xdpconform.outputs.words import (
     line_text,
     names_text,
+    nic_text,
     together,
-    verdict_text,
     worst,
 )
 
@@ -145,17 +145,8 @@ def lines(kernel: Kernel, told: Told) -> list[str]:
         word = "absent" if told.absent else told.verdict
         return [f"{name} {word}: {told.problem}"]
     (nic,) = told.results.nics
-    text = verdict_text(
-        name,
-        nic.verdict,
-        driver=nic.identity.driver,
-        kernel=nic.identity.kernel,
-        profile=nic.profile.name if nic.profile else None,
-        source="kernel",
-        outcomes=[line.outcome for line in nic.results],
-    )
     broke = any(line.outcome == "error" for line in nic.results)  # and says why itself
-    found = [text, *([f"  {told.problem}"] if told.problem and not broke else [])]
+    found = [nic_text(nic, name), *([f"  {told.problem}"] if told.problem and not broke else [])]
     for same in together(nic.results):
         found.append(f"  {line_text(same)}")
         if names_text(same):

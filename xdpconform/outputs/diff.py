@@ -18,6 +18,7 @@ from xdpconform.outputs import diff_nics, diff_profiles
 from xdpconform.outputs.diff_change import WORDS, Change, as_text
 from xdpconform.outputs.diff_effects import CHANGE, IMPROVEMENT, REGRESSION, of_levels
 from xdpconform.outputs.diff_sides import Side, read
+from xdpconform.outputs.words import several
 
 
 class Diff(NamedTuple):
@@ -135,11 +136,6 @@ def counts_text(found: Diff) -> str:
             (CHANGE, "other change"),
         )
     )
-
-
-def several(count: int, word: str) -> str:
-    """``1 regression``, ``2 regressions``."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def to_dict(found: Diff) -> dict[str, object]:

@@ -28,7 +28,7 @@ from xdpconform.outputs.diff_effects import (
     of_verdicts,
 )
 from xdpconform.outputs.results import NicResults, Result
-from xdpconform.outputs.words import in_a_line
+from xdpconform.outputs.words import in_a_line, line_name
 
 _WHOLE: Final[Part] = "verdict"
 _WAIVER_END: Final = "; without it "
@@ -50,7 +50,8 @@ def judgement(label: str, old: NicResults, new: NicResults) -> Iterator[Change]:
     for change in members(label, "not run", old.missing, new.missing, part=_WHOLE):
         yield change._replace(effect=REGRESSION if change.sign == ADDED else IMPROVEMENT)
     before, after = (
-        dict(zip(numbered(map(_row, nic.results)), nic.results, strict=True)) for nic in (old, new)
+        dict(zip(numbered(map(line_name, nic.results)), nic.results, strict=True))
+        for nic in (old, new)
     )
     for row in sorted({*before, *after}):
         yield from _line(label, row, before.get(row), after.get(row))
@@ -58,10 +59,6 @@ def judgement(label: str, old: NicResults, new: NicResults) -> Iterator[Change]:
 
 def _profile(nic: NicResults) -> dict[str, Value]:
     return {"profile": f"{nic.profile.name} {nic.profile.digest}" if nic.profile else None}
-
-
-def _row(line: Result) -> str:
-    return f"{line.requirement}[{line.param}]" if line.param else line.requirement
 
 
 def _line(label: str, row: str, old: Result | None, new: Result | None) -> Iterator[Change]:
@@ -145,7 +142,7 @@ def _claim_effect(change: Change) -> Effect:
 def _false_claims(nic: NicResults) -> frozenset[str]:
     """Lines that failed since something is claimed that is not so, also if waived."""
     return frozenset(
-        _row(line)
+        line_name(line)
         for line in nic.results
         if line.kind == "over-claim" and line.outcome in ("fail", "waived")
     )

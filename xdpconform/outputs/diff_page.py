@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from xdpconform import __version__
-from xdpconform.outputs.diff import Diff, several
+from xdpconform.outputs.diff import Diff
 from xdpconform.outputs.diff_change import ADDED, DROPPED, Change, Part
 from xdpconform.outputs.diff_effects import CHANGE, IMPROVEMENT, REGRESSION, Effect
 from xdpconform.outputs.diff_nics import pairs
 from xdpconform.outputs.pages import ours, policy, stylesheet, templates
+from xdpconform.outputs.words import several
 
 _WEIGHED: Final[tuple[tuple[Effect, str], ...]] = (
     (REGRESSION, "Regressions"),

@@ -21,7 +21,7 @@ from xdpconform.outputs.results import Result, Results, build, decode, result
 from xdpconform.profiles import Shelf
 from xdpconform.sources import recording
 from xdpconform.sources.recording import Recording
-from xdpconform.stored import take_recording
+from xdpconform.stored import take_read
 
 SIZE_LIMIT: Final = 1 << 28
 """Bytes of results.json. A NIC has 40 kB at level claims and half a megabyte at level packets."""
@@ -54,27 +54,27 @@ def take(words: Iterable[str], shelf: Shelf) -> list[Given]:
         XdpConformError: a word means none of these, or a recording cannot be judged.
     """
     found: list[Results] = []
-    recordings: dict[str, Path] = {}
+    recordings: dict[str, tuple[Path, Recording]] = {}
     for word in words:
         for path in _files(Path(word)):
-            schema = _schema(path)
-            if schema == recording.SCHEMA:
-                recordings[recording.read(path).digest] = path
-            else:
-                found.append(read_results(path))
-                beside = beside_results(path)
-                if beside.is_file():
-                    recordings.setdefault(recording.read(beside).digest, beside)
+            data = _read(path)
+            if _schema(path, data) == recording.SCHEMA:
+                one = recording.decode(data, str(path))
+                recordings[one.digest] = path, one
+                continue
+            found.append(_results(path, data))
+            beside = beside_results(path)
+            if beside.is_file():
+                one = recording.read(beside)
+                recordings.setdefault(one.digest, (beside, one))
     named = {nic.recording for results in found for nic in results.nics}
-    given = [
-        Given(one, recording.read(recordings[digest]) if digest in recordings else None)
-        for results in found
-        for one in apart(results)
-        for digest in [one.nics[0].recording or ""]
-    ]
-    for digest, path in recordings.items():
+    given = []
+    for alone in (one for results in found for one in apart(results)):
+        _path, held = recordings.get(alone.nics[0].recording or "", (None, None))
+        given.append(Given(alone, held))
+    for digest, (path, held) in recordings.items():
         if digest not in named:
-            given += _judged(path, shelf)
+            given += _judged(path, held, shelf)
     return given
 
 
@@ -103,14 +103,9 @@ def beside_results(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".json") + recording.SUFFIX)
 
 
-def read_results(path: Path) -> Results:
-    """A results.json.
-
-    Raises:
-        InputError: it cannot be read, or is none.
-    """
+def _results(path: Path, data: bytes) -> Results:
     try:
-        return decode(_read(path), str(path))
+        return decode(data, str(path))
     except (RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not results.json of this version: {error}") from error
 
@@ -130,9 +125,9 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _schema(path: Path) -> str:
+def _schema(path: Path, data: bytes) -> str:
     try:
-        return msgspec.json.decode(_read(path), type=_Head).schema
+        return msgspec.json.decode(data, type=_Head).schema
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: neither results.json nor a recording: {error}") from error
 
@@ -144,12 +139,9 @@ def _read(path: Path) -> bytes:
         raise InputError(f"{path}: cannot be read: {why_unread(error)}") from error
 
 
-def _judged(path: Path, shelf: Shelf) -> list[Given]:
-    return [
-        Given(judged(subject, moment(subject.recording, path)), subject.recording)
-        for subject in _known(take_recording(path, shelf))
-        if subject.recording is not None
-    ]
+def _judged(path: Path, held: Recording, shelf: Shelf) -> list[Given]:
+    subjects = _known(take_read(path, held, shelf))
+    return [Given(judged(subject, moment(held, path)), held) for subject in subjects]
 
 
 def _known(subjects: Sequence[Subject]) -> Sequence[Subject]:
@@ -159,18 +151,17 @@ def _known(subjects: Sequence[Subject]) -> Sequence[Subject]:
     return subjects
 
 
-def moment(taken: Recording | None, path: Path) -> datetime:
+def moment(taken: Recording, path: Path) -> datetime:
     """When a recording was taken, in UTC.
 
     Raises:
         InputError: it does not say.
     """
-    text = taken.taken if taken else ""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(taken.taken).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
-            f"{path}: taken {text!r}, which is no time of RFC 3339; record the NIC anew"
+            f"{path}: taken {taken.taken!r}, which is no time of RFC 3339; record the NIC anew"
         ) from error
 
 

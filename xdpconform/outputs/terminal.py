@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
-from xdpconform.outputs.words import line_text, names_text, together, verdict_text
+from xdpconform.outputs.words import line_text, names_text, nic_text, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,15 +79,7 @@ def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
 
 def _verdict(terminal: pytest.TerminalReporter, nic: NicResults) -> None:
     terminal.write_line(
-        verdict_text(
-            nic.id,
-            nic.verdict,
-            driver=nic.identity.driver,
-            kernel=nic.identity.kernel,
-            profile=nic.profile.name if nic.profile else None,
-            source=nic.source,
-            outcomes=(line.outcome for line in nic.results),
-        ),
+        nic_text(nic),
         bold=True,
         **{_COLOR[nic.verdict]: True},
     )

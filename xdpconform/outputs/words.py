@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Final
 
-    from xdpconform.outputs.results import Result
+    from xdpconform.outputs.results import NicResults, Result
 
 ORDER: Final = ("pass", "fail", "error", "blocked", "waived", "not-claimed")
 """Outcomes, as they are counted."""
@@ -57,9 +57,19 @@ def together(lines: Iterable[Result]) -> list[list[Result]]:
     return groups
 
 
+def line_name(line: Result) -> str:
+    """A line's name: its requirement, and its row in brackets, as ``XDP-ACT-03[gro]``."""
+    return f"{line.requirement}[{line.param}]" if line.param else line.requirement
+
+
+def several(number: int, noun: str) -> str:
+    """So many of a thing: ``1 regression``, ``2 regressions``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def line_text(same: Sequence[Result]) -> str:
     """Lines that are listed together: requirement and row, outcome and why."""
-    names = [line.requirement + (f"[{line.param}]" if line.param else "") for line in same]
+    names = list(map(line_name, same))
     name = names[0] if len(names) == 1 else f"{len(names)} lines"
     return f"{name} {outcome(same[0])}: {shown(in_a_line(same[0]))}"
 
@@ -90,3 +100,21 @@ def verdict_text(
     if source == "mock":
         facts.append("simulated: no NIC was asked")
     return f"{nic} {verdict} ({', '.join(facts)}): {numbers or 'nothing run'}"
+
+
+def nic_text(nic: NicResults, name: str = "") -> str:
+    """`verdict_text` of a NIC's results.
+
+    Args:
+        nic: the results.
+        name: what to call it, if not by its id.
+    """
+    return verdict_text(
+        name or nic.id,
+        nic.verdict,
+        driver=nic.identity.driver,
+        kernel=nic.identity.kernel,
+        profile=nic.profile.name if nic.profile else None,
+        source=nic.source,
+        outcomes=(line.outcome for line in nic.results),
+    )

@@ -20,8 +20,8 @@ from xdpconform.lab import Subject, judge, requirements, specification, take_sto
 from xdpconform.netlink.wire import readdressed
 from xdpconform.outputs.attest.check import Problem, moment
 from xdpconform.outputs.attest.names import RECORDING, RESULTS
-from xdpconform.outputs.attest.statement import label
 from xdpconform.outputs.results import NicResults, Result, Results, nic_results, result
+from xdpconform.outputs.words import line_name
 from xdpconform.profiles import LoadedProfile, Match, Shelf, match
 from xdpconform.sources.recording import Recording
 from xdpconform.sources.replay import Replay
@@ -134,7 +134,7 @@ def _compare(results: Results, recording: Recording, subject: Subject) -> Replay
     same, redacted = 0, 0
     worded: dict[str, list[str]] = {}
     for line in again.results:
-        name = label(line)
+        name = line_name(line)
         seen = lines.get((line.requirement, line.param))
         if seen is None or seen.level != line.level:
             if line.requirement not in nic.missing:

@@ -19,7 +19,8 @@ import msgspec
 
 from xdpconform.outputs.attest.names import SUBJECTS
 from xdpconform.outputs.outcomes import ELSEWHERE
-from xdpconform.outputs.results import NicResults, Result, Results
+from xdpconform.outputs.results import NicResults, Results
+from xdpconform.outputs.words import line_name
 
 TYPE: Final = "https://in-toto.io/Statement/v1"
 TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
@@ -54,11 +55,6 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def label(line: Result) -> str:
-    """A line's name: ``XDP-ACT-03[gro]``."""
-    return f"{line.requirement}[{line.param}]" if line.param else line.requirement
-
-
 def _statement(subjects: list[Json], kind: str, predicate: Json) -> bytes:
     return msgspec.json.encode(
         {"_type": TYPE, "subject": subjects, "predicateType": kind, "predicate": predicate},
@@ -71,7 +67,7 @@ def _test_result(results: Results, nic: NicResults) -> Json:
     for line in nic.results:
         word = ELSEWHERE[line.outcome].intoto
         if word:
-            named[word].append(label(line))
+            named[word].append(line_name(line))
     tool: Json = {"name": results.tool.name, "uri": _purl(results)}
     return {
         "result": _word(nic),

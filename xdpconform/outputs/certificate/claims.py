@@ -11,6 +11,7 @@ from xdpconform.judge.claims import expected_word
 from xdpconform.judge.lines import COMPARED
 from xdpconform.judge.proofs import proven
 from xdpconform.nic import ATTACHED, FLAGS, IDLE
+from xdpconform.outputs.words import line_name
 
 if TYPE_CHECKING:
     from xdpconform.outputs.results import Claims, NicResults, Result
@@ -145,10 +146,7 @@ def _row(
     name: str, attribute: str, cells: Sequence[Cell], lines: Sequence[tuple[str, Result]]
 ) -> Row:
     proof, strength, held, tried = _proof([line for _anchor, line in lines])
-    told = tuple(
-        (line.requirement + (f"[{line.param}]" if line.param else ""), anchor)
-        for anchor, line in lines
-    )
+    told = tuple((line_name(line), anchor) for anchor, line in lines)
     return Row(name, attribute, tuple(cells), proof, strength, held, tried, told)
 
 

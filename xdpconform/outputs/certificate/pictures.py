@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xdpconform.outputs.certificate.evidence import words
+from xdpconform.outputs.words import line_name
 
 if TYPE_CHECKING:
     from xdpconform.outputs.results import Result
@@ -99,12 +100,11 @@ def flows(anchored: Sequence[tuple[str, Result]]) -> list[Flow]:
             capture = evidence.get(name)
             number = capture.get("frames") if isinstance(capture, dict) else 0
             counts.append((name, _count(number)))
-        row = f"[{line.param}]" if line.param else ""
         program = words(evidence.get("program", ""))
         found.append(
             Flow(
                 anchor,
-                f"{line.requirement}{row}",
+                line_name(line),
                 program if isinstance(program, str) else "",
                 tuple(counts),
                 line.outcome,

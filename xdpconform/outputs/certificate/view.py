@@ -13,7 +13,7 @@ from xdpconform.lab import rule
 from xdpconform.outputs.certificate import claims, pictures
 from xdpconform.outputs.certificate.evidence import Evidence, Proof, Shared
 from xdpconform.outputs.certificate.limits import MEANINGS, Limit, limits, reached
-from xdpconform.outputs.words import FEW, ORDER, in_a_line, outcome, together
+from xdpconform.outputs.words import FEW, ORDER, in_a_line, line_name, outcome, together
 
 if TYPE_CHECKING:
     from xdpconform.outputs.certificate.messages import Datagram, Exchange
@@ -163,10 +163,7 @@ def view(results: Results, signer: str | None) -> View:
         environment=tuple(_environment(nic)),
         shared=tuple(evidence.shared()),
         exchanges=tuple(evidence.exchanges.all()),
-        names={
-            anchor: line.requirement + (f"[{line.param}]" if line.param else "")
-            for anchor, line in anchored
-        },
+        names={anchor: line_name(line) for anchor, line in anchored},
         tool=f"{results.tool.name} {results.tool.version}",
     )
 

@@ -19,6 +19,7 @@ from xdpconform.interfaces import shown
 from xdpconform.outputs.matrix.names import href
 from xdpconform.outputs.matrix.read import Certificate, Identity, LeftOut, NicLines
 from xdpconform.outputs.outcomes import ELSEWHERE
+from xdpconform.outputs.words import several
 
 NAME: Final = "index.sqlite"
 RANKS: Final = ("not-claimed", "pass", "waived", "error", "blocked", "fail")
@@ -40,11 +41,6 @@ class Counts(NamedTuple):
             f"{several(self.certificates, 'certificate')} of {several(self.nics, 'NIC')},"
             f" {several(self.drivers, 'driver')} on {several(self.kernels, 'kernel')}"
         )
-
-
-def several(number: int, noun: str) -> str:
-    """So many of a thing."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def counts(index: sqlite3.Connection) -> Counts:

@@ -13,10 +13,10 @@ from typing import Final
 from markupsafe import Markup
 
 from xdpconform.outputs.matrix.grid import Cell
-from xdpconform.outputs.matrix.index import several
 from xdpconform.outputs.matrix.pages import Page, Site
 from xdpconform.outputs.pages import ours, policy, stylesheet, templates
 from xdpconform.outputs.results import write
+from xdpconform.outputs.words import several
 
 PACKAGE: Final = "xdpconform.outputs.matrix"
 FOLDERS: Final = ("driver", "kernel", "requirement", "flag")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xdpconform.interfaces import shown
 from xdpconform.outputs.outcomes import ELSEWHERE
 from xdpconform.outputs.results import Result
-from xdpconform.outputs.words import verdict_text
+from xdpconform.outputs.words import line_name, nic_text
 
 if TYPE_CHECKING:
     from xdpconform.outputs.results import NicResults, Results
@@ -35,7 +35,7 @@ def lines_of(results: Results, nic: NicResults) -> list[Result]:
 
 def name_of(line: Result) -> str:
     """What a line is called: ``XDP-ACT-03[gro]``, in printable characters."""
-    return plain(line.requirement + (f"[{line.param}]" if line.param else ""))
+    return plain(line_name(line))
 
 
 def plain(text: str, most: int = PLAIN) -> str:
@@ -96,13 +96,4 @@ def facts_of(results: Results, nic: NicResults) -> dict[str, str]:
 
 def verdict_of(nic: NicResults) -> str:
     """A NIC's verdict in one line, as the terminal says it."""
-    text = verdict_text(
-        nic.id,
-        nic.verdict,
-        driver=nic.identity.driver,
-        kernel=nic.identity.kernel,
-        profile=nic.profile.name if nic.profile else None,
-        source=nic.source,
-        outcomes=[line.outcome for line in nic.results],
-    )
-    return plain(text + (f", {len(nic.missing)} not run" if nic.missing else ""))
+    return plain(nic_text(nic) + (f", {len(nic.missing)} not run" if nic.missing else ""))
