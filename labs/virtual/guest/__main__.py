@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from time import sleep
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -23,12 +23,17 @@ from labs.virtual.guest.told import READY, Ended, Event, File, Job, Nics, Over, 
 from labs.virtual.nics import NICS, Nic
 from xdpconform.errors import XdpConformError
 
+if TYPE_CHECKING:
+    from xdpconform.nic import Capabilities
+
 PORT: Final = "lab"
 JOB: Final = Path("/lab/job.json")
 SCRATCH: Final = Path("/tmp")  # noqa: S108 - nobody else is here
 LOCK: Final = SCRATCH / "port.lock"
 OUTPUT: Final = 64 << 10
 """Bytes of what pytest printed that are told."""
+DETACHED: Final = "-detached"
+"""Behind the name of a NIC that is recorded once more, after its first program."""
 ALWAYS: Final = ("-q", "-s", "--assert=plain", "-p", "no:cacheprovider", "--color=no")
 """Nothing is captured and no assertion compiled anew: under emulation that is a third of a run."""
 
@@ -128,7 +133,10 @@ def run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic]) -> None:
 
 
 def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> None:
-    """As ``xdpconform record --attached --redact`` does, with one watched device for all NICs."""
+    """As ``xdpconform record --attached --redact`` does, with one watched device for all NICs.
+
+    A NIC that claims something else once its program has gone is recorded for a third time.
+    """
     from xdpconform.live import with_program
     from xdpconform.outputs.record import name_for, record
     from xdpconform.outputs.redact import redact
@@ -139,18 +147,32 @@ def _record(tell: Callable[[Event], None], nics: Sequence[Nic]) -> None:
     with Lifecycle() as lifecycle:
         watched = cache(lifecycle.answer)
 
-        def keep(nic: Nic) -> None:
+        def keep(nic: Nic, about: str = "") -> None:
             recording = redact(record(Kernel(), [nic.name], watched), os.uname().nodename)
             data = base64.b64encode(encode_recording(recording)).decode()
-            tell(File(nic.name, name_for(recording), data))
+            rest = name_for(recording).removeprefix(nic.name)
+            tell(File(nic.name, f"{nic.name}{about}{rest}", data))
 
         for nic in nics:
+            before = _claims(nic)
             keep(nic)
             try:
                 with with_program(None, nic.name, [nic.name]):
                     keep(nic)
             except XdpConformError as error:
                 sys.stdout.write(f"{nic.name}: {error}\n")
+            if _claims(nic) != before:
+                keep(nic, DETACHED)
+
+
+def _claims(nic: Nic) -> Capabilities | None:
+    from xdpconform.interfaces import select
+    from xdpconform.snapshot import Inspector
+    from xdpconform.sources import Kernel
+
+    with Inspector(Kernel()) as inspector:
+        (link,) = select([nic.name], inspector.links())
+        return inspector.nic(link, deep=False).now
 
 
 def side_by_side(tasks: Sequence[Callable[[], None]], most: int) -> None:
