@@ -10,6 +10,9 @@ import msgspec
 
 from xdpconform.errors import InputError
 
+PEER_LETTER: Final = "p"
+"""Before the name of a NIC, or of its tap: that of its peer."""
+
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An attribute of IFLA_INFO_DATA."""
@@ -31,8 +34,8 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bus: str = ""
     """``pcie``: it stands behind a root port of its own."""
     tap: int = 0
-    """Queues of a tap that it has in place of a wire: then it takes over the host's offloads, which
-    no wire of QEMU's own offers. There is no second port, and nothing is sent."""
+    """Queues of a tap that it has in place of a wire of QEMU's own: then it takes over the host's
+    offloads, which no such wire offers. Its peer has one with a single queue."""
     kind: str = ""
     """IFLA_INFO_KIND of what the guest makes; ``tun`` and ``tap`` are made by /dev/net/tun,
     ``netdevsim`` by its bus."""
@@ -47,7 +50,7 @@ class Nic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def peer_name(self) -> str:
         """The interface at the other end of the wire."""
-        return f"p{self.name}"
+        return f"{PEER_LETTER}{self.name}"
 
     @property
     def lower_name(self) -> str:
@@ -69,7 +72,7 @@ MAYBE: Final = ("xsk_diag", "sch_ingress", "sch_mqprio", "sch_prio", "cls_bpf", 
 
 def _virtio(name: str, options: str, tap: int = 0) -> Nic:
     modules = ("virtio_pci", "virtio_net")
-    return Nic(name, modules, f"virtio-net-pci,{options}", tap=tap, peer=not tap)
+    return Nic(name, modules, f"virtio-net-pci,{options}", tap=tap)
 
 
 def _pci(name: str, device: str, module: str, bus: str = "") -> Nic:
@@ -150,6 +153,12 @@ def hub(_nic: Nic, number: int, _peer: bool) -> tuple[str, str]:
     return "hubport", f"hubid={number}"
 
 
+def _tap(number: int, queues: int, peer: bool) -> str:
+    name = f"{PEER_LETTER * peer}lab{number}"
+    more = f",queues={queues}" if queues > 1 and not peer else ""
+    return f"ifname={name},script=no,downscript=no{more}"
+
+
 def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hub) -> list[str]:
     """QEMU's arguments for NICs, each on a wire of its own.
 
@@ -167,8 +176,7 @@ def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hu
             port = f"{number}p{int(peer)}"
             kind, options = wire(nic, number, peer)
             if nic.tap:
-                queues = f",queues={nic.tap}" if nic.tap > 1 else ""
-                kind, options = TAP, f"ifname=lab{number},script=no,downscript=no{queues}"
+                kind, options = TAP, _tap(number, nic.tap, peer)
             words += ["-netdev", f"{kind},id=n{port},{options}"]
             device, bus = PEER if peer else nic.device, "pcie.0"
             if nic.bus == "pcie" and not peer:

@@ -21,7 +21,7 @@ import msgspec
 
 from labs.virtual.guest.told import SIZE_LIMIT, Event, Over, decode
 from labs.virtual.image import PROBE, UP
-from labs.virtual.nics import TAP
+from labs.virtual.taps import started
 from xdpconform.errors import InputError
 from xdpconform.interfaces import shown
 
@@ -35,7 +35,6 @@ ARGUMENTS: Final = (
     " init_on_alloc=0 rcupdate.rcu_expedited=1 audit=0 nowatchdog transparent_hugepage=always"
 )
 """Of the kernel; panic=-1 with -no-reboot ends QEMU at once."""
-UNSHARE: Final = ("unshare", "--map-root-user", "--net")
 TCG: Final = ("-accel", "tcg,thread=multi", "-cpu", "Nehalem")
 KVM: Final = ("-accel", "kvm", "-cpu", "host")
 KVM_PATIENCE: Final = 20.0
@@ -228,10 +227,8 @@ def command(
         kvm: with the host's processor, else all is emulated.
         words: further ones for the kernel.
     """
-    # Taps are made in a network namespace of the guest's own, which needs no privilege.
-    alone = UNSHARE if any(word.startswith(f"{TAP},") for word in devices) else ()
     return [
-        *("nice", "-n", str(NICE), *alone, str(tools.qemu)),
+        *("nice", "-n", str(NICE), *started(devices), str(tools.qemu)),
         *(
             "-L",
             str(tools.folder / "usr/share/qemu"),

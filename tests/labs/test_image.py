@@ -193,12 +193,13 @@ def test_devices() -> None:
 
 
 def test_taps() -> None:
-    """What needs the host's offloads or several queues has a tap, and no second port."""
+    """What needs the host's offloads or several queues has a tap, and its peer has a plain one."""
     words = devices(choose(["igb,virtio_mq"]), wired=True)
 
-    assert ["tap,id=n1p0,ifname=lab1,script=no,downscript=no,queues=4"] == [
-        word for word in words if word.startswith(("tap", "hubport,id=n1"))
-    ]
+    assert [
+        "tap,id=n1p0,ifname=lab1,script=no,downscript=no,queues=4",
+        "tap,id=n1p1,ifname=plab1,script=no,downscript=no",
+    ] == [word for word in words if word.startswith(("tap", "hubport,id=n1"))]
 
 
 def test_split(tmp_path: Path) -> None:
