@@ -25,7 +25,7 @@ from xdpconform.probes import segments as parts
 from xdpconform.probes.bench import Bench
 from xdpconform.probes.safety import Guardian
 from xdpconform.probes.testbed import Testbed
-from xdpconform.probes.xsk import XskError, XskMode
+from xdpconform.probes.xsk import XskError, XskMode, XskSocket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,19 @@ def _pretending(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(zerocopy.MODES, ZERO_COPY, XskMode.COPY)
 
 
+@pytest.fixture
+def _only_with_a_program(two: Testbed, _pretending: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, and a kick is refused without a program on the NIC, as igb_xsk_wakeup does."""
+    kick = XskSocket.kick_tx
+
+    def refusing(xsk: XskSocket) -> bool:
+        if two.nic.state().xdp == "none":
+            raise XskError(errno.EINVAL, "send", xsk.ifname, xsk.queue)
+        return kick(xsk)
+
+    monkeypatch.setattr(XskSocket, "kick_tx", refusing)
+
+
 def whole(one: Bound) -> dict[str, bool]:
     """Whether each trip came whole."""
     return {word: trip.whole for word, trip in one.trips.items()}
@@ -121,7 +134,7 @@ def test_segments(bench: Bench) -> None:
     assert (UNSUPPORTED, UNSUPPORTED) == (seen.asked.refused, seen.bound.refused)
     assert seen.received is not None
     assert UNSUPPORTED == seen.received.refused
-    assert {"bare": True, "most": True, "received": True} == whole(seen.control)
+    assert {"first": True, "most": True, "received": True} == whole(seen.control)
     assert (2, 2790, 0, 0) == (seen.most, seen.mtu, seen.buffers, seen.above)
 
 
@@ -170,6 +183,24 @@ def test_each_queue_of_two(two: Testbed) -> None:
     assert [0] == [one.queue for one in seen.controls]
 
 
+@pytest.mark.usefixtures("_only_with_a_program")
+def test_left_in_the_ring(two: Testbed) -> None:
+    """What could not be sent without a program is not counted among what is sent with one."""
+    seen = zerocopy.each_queue(two)
+
+    wanted = dict.fromkeys(TRIPS, True) | {"bare": False}
+    assert [wanted] * 2 == [whole(one) for one in seen.binds]
+    assert [100, 100] == [one.trips["sent"].completed for one in seen.binds]
+
+
+@pytest.mark.usefixtures("_only_with_a_program")
+def test_segments_with_a_program(two: Testbed) -> None:
+    """Frames in segments are sent with a program, as the sockets' own trials are."""
+    seen = parts.segments(two)
+
+    assert dict.fromkeys(("first", "most", "more", "next"), True) == whole(seen.bound)
+
+
 @pytest.mark.usefixtures("_pretending")
 def test_neighbours(two: Testbed) -> None:
     """The first socket is tried before, beside and after the second."""
@@ -194,7 +225,7 @@ def test_segments_carried(two: Testbed) -> None:
     """Copy mode gives away that it is none: it sends one segment more, and takes any MTU."""
     seen = parts.segments(two)
 
-    sent = {"bare": True, "most": True, "more": True, "next": True}
+    sent = {"first": True, "most": True, "more": True, "next": True}
     assert sent == whole(seen.asked) == whole(seen.bound)
     assert seen.received is not None
     assert {"received": True} == whole(seen.received)

@@ -8,6 +8,7 @@ xskq_cons_read_desc_batch; net/xdp/xsk_buff_pool.c, xp_assign_dev.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
 from xdpconform.errors import KernelError, SourceError
@@ -86,10 +87,12 @@ def segments(bed: Testbed) -> Segments:
 
 
 def _send(bed: Testbed, mode: str, most: int, *, use_sg: bool) -> Bound:
-    """Frames from a socket, in segments."""
+    """Frames from a socket, in segments; with a program, without which some NICs send nothing."""
     try:
-        with bound_socket(bed, 0, mode, use_sg=use_sg) as xsk:
-            trips = {"bare": first_out(bed, xsk), "most": _cut(bed, xsk, most, FRAMES)}
+        with bound_socket(bed, 0, mode, use_sg=use_sg) as xsk, ExitStack() as stack:
+            with suppress(Refused):
+                stack.enter_context(redirecting(bed))
+            trips = {"first": first_out(bed, xsk), "most": _cut(bed, xsk, most, FRAMES)}
             if mode == ZERO_COPY:
                 trips["more"] = _cut(bed, xsk, most + 1, 1)
                 trips["next"] = out(bed, xsk, turned(sizes_of(bed)))
