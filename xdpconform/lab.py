@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
-from functools import cache, partial
-from typing import Final, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from xdpconform.environment import Environment, look
 from xdpconform.errors import NoSuchInterface, SourceError, XdpConformError
 from xdpconform.interfaces import safe_id, select
-from xdpconform.judge import Finding, Level, Outcome, Verdict, verdict, waive
+from xdpconform.judge import Finding, Outcome, Verdict, verdict, waive
 from xdpconform.judge.lines import LINES, Line
 from xdpconform.netconfig import suites_folder
 from xdpconform.netlink.netdev import FAMILY_NAME
@@ -25,11 +23,7 @@ from xdpconform.recorder import Recorder, keep
 from xdpconform.snapshot import Inspector, stored_links
 from xdpconform.sources import Source, Stored
 from xdpconform.sources.recording import Recording
-
-_REQUIREMENT: Final = re.compile(
-    r'@pytest\.mark\.requirement\("(XDP-[A-Z]+-\d\d)"(?:, level="([a-z]+)")?\)'
-)
-
+from xdpconform.specification import Requirement, requirements, specification
 
 class Subject(NamedTuple):
     """A NIC and the profile that it falls under, if there is one."""
@@ -208,36 +202,6 @@ def waived(subject: Subject, requirement: str, finding: Finding, today: date) ->
     if finding.outcome is not Outcome.FAIL or subject.match is None:
         return finding
     return waive(finding, subject.match.waivers(requirement, finding.param, subject.nic), today)
-
-
-class Requirement(NamedTuple):
-    """One numbered line of the specification."""
-
-    title: str
-    """The first sentence of its docstring in the suites."""
-    level: Level
-    """What its evidence is, and from which level of a run on it is required."""
-
-
-@cache
-def specification() -> dict[str, Requirement]:
-    """Every requirement of the shipped suites, without importing them."""
-    found = {}
-    for file in sorted(suites_folder().glob("test_*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef):
-                text = (ast.get_docstring(node) or "").split("\n\n")[0]
-                for name, level in _REQUIREMENT.findall(ast.unparse(node).replace("'", '"')):
-                    title = " ".join(text.split())
-                    found[name] = Requirement(title, Level(level or Level.CLAIMS.value))
-    return found
-
-
-@cache
-def requirements(level: str = Level.CLAIMS.value) -> frozenset[str]:
-    """The ids of the requirements that a run of this level has to answer."""
-    asked = Level(level)
-    return frozenset(name for name, line in specification().items() if line.level <= asked)
 
 
 class Ruling(NamedTuple):
