@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from labs.virtual import image, two_guests
-from labs.virtual.guest.told import Event, Job, Nics, Stage, Starts
+from labs.virtual.guest.told import Ended, Event, Job, Nics, Stage, Starts
 from labs.virtual.modules import Tree
 from labs.virtual.nics import Nic, devices, hub
 from labs.virtual.packages import Kernel, Tools
@@ -30,7 +30,7 @@ FIRST: Final = "guest-1"
 PANIC: Final = "Kernel panic"
 """A guest that does so while it boots is booted once more: on a busy machine an emulated processor
 was seen to trip over the kernel's patching of its own code (int3 in sched_clock_tick)."""
-SIDE: Final[dict[Level, int]] = {"claims": 2, "attach": 2, "packets": 3}
+SIDE: Final[dict[Level, int]] = {"claims": 2, "attach": 2, "packets": 4}
 """Runs at the same time in a guest; after it broke, one."""
 
 
@@ -136,8 +136,8 @@ class Lab:
                 stack.enter_context(guest)
                 for event in guest.events():
                     story.take(event)
-                    if _worth_saying(event):
-                        self.progress(kernel.series, story.running())
+                    if said := _said(event, story):
+                        self.progress(kernel.series, said)
                 end = guest.end
                 wall = guest.seconds()
                 if partner and partner.gone():
@@ -198,5 +198,8 @@ class Lab:
                 write(folder / name, data)
 
 
-def _worth_saying(event: Event) -> bool:
-    return isinstance(event, Stage | Starts | Nics)
+def _said(event: Event, story: Story) -> str:
+    """What is said of an event to who looks on; empty if it is not worth a line."""
+    if isinstance(event, Ended):
+        return f"is done with {', '.join(name for name in event.nics if name in story.names)}"
+    return story.running() if isinstance(event, Stage | Starts | Nics) else ""

@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from time import sleep
@@ -21,7 +22,7 @@ from labs.virtual.guest.forward import forward
 from labs.virtual.guest.make import make_all
 from labs.virtual.guest.told import READY, Ended, Event, File, Job, Nics, Over, Stage, encode
 from labs.virtual.nics import NICS, Nic
-from xdpconform.errors import XdpConformError
+from xdpconform.errors import SourceError, XdpConformError
 
 if TYPE_CHECKING:
     from xdpconform.nic import Capabilities
@@ -78,29 +79,50 @@ def main() -> None:
     problems = make_all(nics)
     tell(Nics(problems))
     there = [nic for _number, nic in nics if nic.name not in problems]
-    shares = [share for number in range(job.side) if (share := there[number :: job.side])]
     tell(Stage("reads the suites"))
-    groups = shares if job.level == "claims" else [[nic] for nic in there]
+    groups = together(there, job.level, job.side)
     side_by_side([partial(run, tell, job, group) for group in groups], job.side)
     if job.record and there:
         tell(Stage("records"))
+        shares = _shares(there, job.side)
         side_by_side([partial(_record, tell, share) for share in shares], job.side)
     tell(Over())
 
 
 def _preload(level: str) -> None:
-    """What every run imports, once for all of them."""
+    """What every run imports and reads, once for all of them."""
     import pytest  # noqa: F401
 
     import xdpconform.collector
     import xdpconform.outputs.write
     import xdpconform.plugin
+    from xdpconform.lab import requirements
 
+    requirements(level)
     if level != "claims":
         import xdpconform.live  # noqa: F401
+        from xdpconform.probes.bpf.btf import Btf
+
+        with suppress(SourceError):  # the run says so
+            Btf.load()
     # A collection for every hundred thousand objects, and none of those that are here already.
     gc.set_threshold(100_000)
     gc.freeze()
+
+
+def together(nics: Sequence[Nic], level: str, side: int) -> list[list[Nic]]:
+    """Which NICs have a run together.
+
+    At level claims nothing is done to any of them, and above it nothing comes to those without
+    another end. Each of the others has a run to itself, those first, as they take longest.
+    """
+    alone = [nic for nic in nics if level != "claims" and (nic.peer or nic.kind == "tap")]
+    others = [nic for nic in nics if nic not in alone]
+    return [[nic] for nic in alone] + _shares(others, side)
+
+
+def _shares(nics: Sequence[Nic], number: int) -> list[list[Nic]]:
+    return [share for first in range(number) if (share := [*nics[first::number]])]
 
 
 def run(tell: Callable[[Event], None], job: Job, group: Sequence[Nic]) -> None:
