@@ -234,6 +234,21 @@ def test_features_refused(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None
         assert re.search(r"EBUSY.*: ethtool -K veth0 rx-vlan-hw-parse on$", told)
 
 
+def test_every_tag_comes_in(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The NIC takes all frames meanwhile: nothing else opens a filter of VLANs that is fixed."""
+    seen = []
+
+    def look(_phc: int | None) -> dict[str, int]:
+        seen.append(bed.nic.state().promiscuity)
+        return {}
+
+    monkeypatch.setattr(hints, "read_clocks", look)
+    hints.hints(bed)
+
+    assert [1, 1] == seen
+    assert 0 == bed.nic.state().promiscuity
+
+
 def test_nothing_for_no_claim(tap: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is claimed, nothing is switched."""
     said: list[str] = []

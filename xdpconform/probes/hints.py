@@ -23,6 +23,7 @@ from xdpconform.probes.kinds import frame, plan
 from xdpconform.probes.kit import claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
 from xdpconform.probes.testbed.settings import features
+from xdpconform.probes.testbed.wire import PacketWire
 from xdpconform.probes.trial import LOOK, PATIENCE, Refused, attached, refusal
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def hints(bed: Testbed) -> Hints:
         raise Blocked("this kernel has none of the kfuncs that ask a driver for metadata")
     sent, run = tuple(plan(KINDS, FLOWS, REPEATS)), os.urandom(RUN_SIZE)
     with ExitStack() as stack:
+        # Most drivers cannot switch their filter of VLANs off, and open it to who wants all.
+        stack.enter_context(PacketWire(bed.nic))
         active, remedies = _features(bed, now, stack)
         stamping = _stamping(bed, now, stack)
         results = stack.enter_context(Array(METADATA.size, len(sent)))

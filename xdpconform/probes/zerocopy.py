@@ -150,7 +150,7 @@ def _one(
             try:
                 with redirecting(bed) as (run, sockets):
                     settle(bed, run)
-                    finish(bed, xsk)
+                    finish(xsk)
                     trips |= _ways(bed, xsk, sockets)
             except Refused as error:
                 return seen._replace(trips=trips), error.refusal
@@ -216,7 +216,7 @@ def first_out(bed: Testbed, xsk: XskSocket) -> Trip:
     return out(bed, xsk, turned(sizes_of(bed)))
 
 
-def finish(bed: Testbed, xsk: XskSocket) -> None:
+def finish(xsk: XskSocket) -> None:
     """Have sent what an earlier trip left in the ring, where the NIC would not: drain it next."""
     if not xsk.flying:
         return
