@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from labs.virtual.guest.__main__ import together
+from labs.virtual.guest.__main__ import _nic, together
+from labs.virtual.guest.told import Job
 from labs.virtual.nics import choose
 
 NAMES = "vlan,igb,macvlan,tap,veth,tun"
@@ -32,3 +33,11 @@ def test_no_empty_run() -> None:
     groups = together(choose(["vlan"]), "packets", 4)
 
     assert [["vlan"]] == [[nic.name for nic in group] for group in groups]
+
+
+def test_no_peer() -> None:
+    """A NIC that has no peer in this guest has none to be named, though others of its kind have."""
+    job = Job([0, 1], ["igb", "virtio_mq"], "packets", False, [], alone=["virtio_mq"])
+
+    assert [True, False] == [_nic(job, name).peer for name in job.names]
+    assert not _nic(job, "dummy").peer

@@ -73,7 +73,7 @@ def main() -> None:
         sleep(0.05)
     tell = Teller()
     tell(Stage("makes its NICs"))
-    nics = [(number, NICS[name]) for number, name in zip(job.nics, job.names, strict=True)]
+    nics = [(number, _nic(job, name)) for number, name in zip(job.nics, job.names, strict=True)]
     if job.forward:
         forward(tell, nics)
     problems = make_all(nics)
@@ -87,6 +87,11 @@ def main() -> None:
         shares = _shares(there, job.side)
         side_by_side([partial(_record, tell, share) for share in shares], job.side)
     tell(Over())
+
+
+def _nic(job: Job, name: str) -> Nic:
+    nic = NICS[name]
+    return msgspec.structs.replace(nic, peer=nic.peer and name not in job.alone)
 
 
 def _preload(level: str) -> None:

@@ -105,6 +105,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the guest breaks, of `labs.virtual.guest.faults`; empty: not at all."""
     forward: bool = False
     """Whether it is the partner of another, and sends on what it receives."""
+    alone: list[str] = []
+    """Names of NICs that have no peer."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
