@@ -127,6 +127,16 @@ CASES = [
         ),
     ),
     (
+        copied(program=Refusal("EOPNOTSUPP"), claims=NONE, confirmed=None),
+        (),
+        (NOT_CLAIMED, None, "basic is not claimed, and the program was refused: EOPNOTSUPP"),
+    ),
+    (
+        copied(program=Refusal("EOPNOTSUPP"), claims=REDIRECT, confirmed=None),
+        (),
+        (BLOCKED, None, "the program was refused: EOPNOTSUPP; see XDP-ATTACH-01"),
+    ),
+    (
         copied(RIGHT, UNTRIED._replace(name="steering"), group="steering"),
         FLAGS,
         (BLOCKED, None, UNTRIED.skipped),

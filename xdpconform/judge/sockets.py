@@ -35,7 +35,9 @@ def held(seen: Sockets, *flags: XdpAct) -> Finding:
     observed = _told(seen)
     if seen.claims is None:
         return blocked("what the NIC claims is not known", observed=observed, evidence=proof)
-    missing = [flag_name(flag) for flag in flags if not claimed(seen.claims, flag)]
+    # The program itself is promised by basic, whatever it is for.
+    promises = flags or ((XdpAct.BASIC,) if seen.program else ())
+    missing = [flag_name(flag) for flag in promises if not claimed(seen.claims, flag)]
     base = Finding(Outcome.PASS, expected=expected, observed=observed, evidence=proof)
     if seen.program or seen.bind:
         return _refused(seen, base, missing)
