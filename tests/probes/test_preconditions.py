@@ -73,14 +73,16 @@ class FakeNamespace:
         return [self._answers[request.what]]
 
 
-def bed(mtu: int | None = 1500, *, family: bool = True, **answers: Message) -> Testbed:
+def bed(
+    mtu: int | None = 1500, *, family: bool = True, program: int | None = None, **answers: Message
+) -> Testbed:
     """A testbed whose NIC is set so; answers by the question's first word."""
     named = {f"ethtool {name}-get": answer for name, answer in answers.items()}
     nic: Any = SimpleNamespace(
         ifname="eth7",
         ifindex=4,
         namespace=FakeNamespace(named, family=family),
-        state=lambda: PortState(4, "eth7", True, mtu),
+        state=lambda: PortState(4, "eth7", True, mtu, native_program_id=program),
     )
     return cast("Testbed", SimpleNamespace(nic=nic))
 
@@ -135,6 +137,10 @@ CASES: dict[str, tuple[Testbed, tuple[str, ...]]] = {
     "one more than half": (
         bed(channels=channels(combined_max=8, combined=5)),
         (queues(5, 8, "combined", 4),),
+    ),
+    "all combined queues, with a program": (
+        bed(program=7, channels=channels(combined_max=8, combined=8)),
+        (),
     ),
     "one queue of one": (bed(channels=channels(combined_max=1, combined=1)), ()),
     "all transmit queues": (

@@ -75,6 +75,8 @@ def _split(port: Port) -> bool:
 
 
 def _queues(port: Port) -> list[str]:
+    if port.state().native_program_id:
+        return []  # a program has been taken: the driver has all the queues it needs
     try:
         now = channels(port)
     except KernelError:

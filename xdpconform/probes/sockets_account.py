@@ -114,20 +114,36 @@ def steered(stand: Stand) -> tuple[Trial, ...]:
     """A socket on every queue at once: frames come out of that of the queue they came by."""
     name = "steering"
     with ExitStack() as stack:
+        home = stand.turn(stand.home)
         sockets = [stack.enter_context(stand.open(queue)) for queue in range(stand.queues)]
         # The last bind may have taken the link down under the first socket.
-        stand.settle(stand.home, sockets[stand.home])
+        stand.settle(home, sockets[home])
         return tuple(_steer(stand, sockets, queue, name) for queue in range(stand.queues))
 
 
+def _reached(stand: Stand, sockets: list[XskSocket], queue: int) -> bool:
+    if stand.aims:
+        return True
+    stand.draw(sockets[queue])
+    _drain(sockets)
+    return stand.find_home() == queue
+
+
+def _drain(sockets: list[XskSocket]) -> None:
+    for socket in sockets:
+        while socket.receive(RING, GRACE):
+            pass
+
+
 def _steer(stand: Stand, sockets: list[XskSocket], queue: int, name: str) -> Trial:
-    if not stand.aims and queue != stand.home:
+    if not _reached(stand, sockets, queue):
         port = stand.bed.nic.ifname
         why = (
             f"frames come to {port} by queue {stand.home} and cannot be aimed: ethtool -N {port}"
             f" flow-type ether proto 0x88b5 action {queue}"
         )
         return Trial(name, queue, skipped=why)
+    _drain(sockets)
     before = stand.by_queue()
     frames = stand.frames.make(FRAMES, SIZE)
     stand.send(queue, frames)

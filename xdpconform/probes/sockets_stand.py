@@ -38,24 +38,25 @@ class Stand:
     Attributes:
         bed: the testbed.
         mode: how sockets are bound.
-        queues: how many queues can have a socket.
+        queues: how many queues can have a socket. A program may bring more, which receive and do
+            not send (virtnet_xdp_set, drivers/net/virtio_net.c).
         sockets: the program's map.
         counts: how many frames came by each queue.
         frames: makes frames to the NIC.
         out: makes frames from it.
         claims: what the NIC claims with the program.
-        home: the queue by which frames come that nobody steers.
+        home: the queue by which frames came that nobody steers, when that was last looked at.
     """
 
     def __init__(self, bed: Testbed, mode: XskMode, stack: ExitStack) -> None:
         self.bed: Final = bed
         self.mode: Final = mode
         self.wire: Final = wire_of(bed)
-        self.queues: Final = queues_of(bed)
+        self.queues, self._most = queues_of(bed)
         self.frames: Final = kit(bed).frames
         self.out: Final = Frames(bed.nic.mac, bed.far_mac, os.urandom(RUN_SIZE))
-        self.sockets: Final = stack.enter_context(XskMap(max(2, self.queues)))
-        self.counts: Final = stack.enter_context(PerCpuArray(8, max(2, self.queues)))
+        self.sockets: Final = stack.enter_context(XskMap(max(2, self._most)))
+        self.counts: Final = stack.enter_context(PerCpuArray(8, max(2, self._most)))
         self.claims: Capabilities | None = None
         self.home = 0
         self._xdp = Mode.NATIVE
@@ -76,7 +77,13 @@ class Stand:
 
     def turn(self, number: int, *, receives: bool = True) -> int:
         """A queue for the trial of this number: each in turn, or that by which frames come."""
-        return number % self.queues if self.aims or not receives else self.home
+        if self.aims or not receives:
+            return number % self.queues
+        if self.find_home() >= self.queues:
+            with self.open(0, receives=False, prime=False) as socket:
+                self.draw(socket)
+            self.find_home()
+        return self.home
 
     @contextmanager
     def program(self, **variant: object) -> Iterator[None]:
@@ -103,20 +110,40 @@ class Stand:
         self.link = self._stack.enter_context(attached(self.bed, self.bed.nic, first, mode))
         self.claims = claims(self.bed.nic)
         if not self.aims or self.bed.kind not in MADE_UP:
-            self._find_home()
+            self.find_home()
 
-    def _find_home(self) -> None:
-        """Wait until frames get through, and see by which queue."""
+    def find_home(self) -> int:
+        """Wait until frames get through, and see by which queue.
+
+        That may change: a tap gives a virtio NIC a flow's frames by the queue that sent of it
+        last, and forgets that after 3 s (tun_flow_update, drivers/net/tun.c; in the words of the
+        virtio specification, automatic receive steering in multiqueue mode).
+        """
+        before = self.by_queue()
         deadline = time.monotonic() + CARRIER
-        while not any(self.by_queue()) and time.monotonic() < deadline:
+        while before == (now := self.by_queue()) and time.monotonic() < deadline:
             self.wire.send(self.frames.make(1, SIZE))
             time.sleep(0.01)
-        found = self.by_queue()
-        self.home = found.index(max(found))
+        came = [after - first for first, after in zip(before, now, strict=True)]
+        self.home = came.index(max(came)) if any(came) else self.home
+        return self.home
+
+    def draw(self, socket: XskSocket) -> None:
+        """Send a frame, so that frames may come by the socket's queue, see `find_home`."""
+        socket.send(self.out.make(1, SIZE))
+        socket.completions(1, PATIENCE)
+
+    def strayed(self, queue: int, before: list[int]) -> bool:
+        """Whether frames have come by other queues than this one since `by_queue` gave that."""
+        return any(
+            first != now
+            for number, (first, now) in enumerate(zip(before, self.by_queue(), strict=True))
+            if number != queue
+        )
 
     def by_queue(self) -> list[int]:
         """How many frames came by each queue so far."""
-        return [self.counts.total(queue) for queue in range(self.queues)]
+        return [self.counts.total(queue) for queue in range(self._most)]
 
     @contextmanager
     def open(
@@ -167,12 +194,13 @@ class Stand:
     def settle(self, queue: int, socket: XskSocket) -> None:
         """Drivers start a queue anew with a socket: wait until it gives one frame.
 
-        A queue that no frame can be sent to gives none.
+        A queue that no frame can be sent to gives none, nor does one that they come by no more.
         """
         if self.bed.kind in MADE_UP or not (self.aims or queue == self.home):
             return
+        before = self.by_queue()
         deadline = time.monotonic() + CARRIER
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.strayed(queue, before):
             self.send(queue, self.frames.make(1, SIZE))
             if socket.receive(1, 0.05):
                 break
@@ -222,10 +250,12 @@ def standing(bed: Testbed, mode: XskMode, xdp: Mode) -> Iterator[Stand]:
         yield stand
 
 
-def queues_of(bed: Testbed) -> int:
-    """Queues of the NIC that both receive and send."""
+def queues_of(bed: Testbed) -> tuple[int, int]:
+    """Queues of the NIC that both receive and send, and how many there can be at most."""
     try:
         now = channels(bed.nic)
     except KernelError:
-        return 1  # it has no numbers to tell
-    return max(1, (now.combined or 0) + min(now.rx or 0, now.tx or 0))
+        return 1, 1  # it has no numbers to tell
+    count = (now.combined or 0) + min(now.rx or 0, now.tx or 0)
+    most = (now.combined_max or 0) + min(now.rx_max or 0, now.tx_max or 0)
+    return max(1, count), max(1, count, most)
