@@ -51,6 +51,8 @@ _LETHAL: Final = (
     re.compile(r"Out of memory: Killed process [^\n\r]*"),
     re.compile(r"BUG: [^\n\r]*"),
     re.compile(r"Oops: [^\n\r]*"),
+    # The last line of a traceback says more than the exit status behind it.
+    re.compile(r"^[\w.]+(?:: [^\n\r]*)?(?=[\n\r]+lab: the job ended)", re.MULTILINE),
     re.compile(r"lab: [^\n\r]*"),
 )
 """What a console says that explains an end, the most telling first."""
@@ -183,11 +185,15 @@ class Guest:
     def _why(self) -> str:
         status = self._process.returncode
         problem = self._process.stderr.read(4096) if self._process.stderr and status else b""
-        if problem.strip():
-            return "it did not run: " + shown(
-                problem.decode("utf-8", "replace").strip().splitlines()[-1]
-            )
-        return f"it ended before it was done{self._said() or '; its console does not say why'}"
+        said = problem.decode("utf-8", "replace").strip().splitlines()
+        if said and not self.port.stat().st_size:
+            return f"it did not run: {shown(said[-1])}"
+        killed = f"QEMU was killed by signal {-status}" if status < 0 else ""
+        reasons = [shown(said[-1]) if said else killed, lethal(self.console)]
+        why = "; ".join(filter(None, reasons))
+        return "it ended before it was done" + (
+            f": {why}" if why else "; its console does not say why"
+        )
 
     def _said(self) -> str:
         found = lethal(self.console)

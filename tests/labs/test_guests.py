@@ -33,6 +33,8 @@ ALL = sorted(requirements())
 PANIC = "[   12.3] Kernel panic - not syncing: sysrq triggered crash\r\n[   12.4] CPU: 0 PID: 1\r\n"
 OOM = "[   30.1] Out of memory: Killed process 77 (python3)\n"
 HANG = "import time; time.sleep(60)"
+KILLED = "import os; os.kill(os.getpid(), 9)"
+JOB_ENDED = "lab: the job ended with 1\r\n[    9.1] reboot: Power down\r\n"
 LEVELS: tuple[Level, ...] = ("claims", "attach", "packets")
 SHORT = Deadlines(boot=3.0, silence=1.0, total=30.0)
 
@@ -84,13 +86,57 @@ def listen(guest: Guest) -> list[Event]:
             "it did not run: qemu: no such machine\\x1b[2J",
         ),
         (
+            [Stage("a")],
+            "",
+            "import sys; sys.exit('first\\nqemu: Assertion size failed.')",
+            "it ended before it was done: qemu: Assertion size failed.",
+        ),
+        (
+            [Stage("a")],
+            "",
+            KILLED,
+            "it ended before it was done: QEMU was killed by signal 9",
+        ),
+        (
+            [Stage("a")],
+            "BUG: again\n",
+            KILLED,
+            "it ended before it was done: QEMU was killed by signal 9; BUG: again",
+        ),
+        (
+            [],
+            'Traceback (most recent call last):\r\n  File "x"\r\nValueError: \x07\r\n' + JOB_ENDED,
+            "",
+            "it ended before it was done: ValueError: \\x07",
+        ),
+        (
+            [],
+            JOB_ENDED,
+            "",
+            "it ended before it was done: lab: the job ended with 1",
+        ),
+        (
             [],
             "\x1b[2JBUG: unable to handle page fault \x07\n",
             "",
             "it ended before it was done: BUG: unable to handle page fault \\x07",
         ),
     ],
-    ids=["over", "panic", "oom", "leave", "hang", "no-port", "qemu", "hostile"],
+    ids=[
+        "over",
+        "panic",
+        "oom",
+        "leave",
+        "hang",
+        "no-port",
+        "qemu",
+        "qemu-later",
+        "killed",
+        "killed-bug",
+        "job",
+        "job-only",
+        "hostile",
+    ],
 )
 def test_ends(tmp_path: Path, events: list[Event], console: str, then: str, end: str) -> None:
     """However a guest ends, what it told is there, and what became of it is said."""
