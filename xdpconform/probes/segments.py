@@ -16,7 +16,7 @@ from xdpconform.observed_xsk import COPY, ZERO_COPY, Bound, Segments, Trip
 from xdpconform.probes.attach import JUMBO_MTU, mtu_of
 from xdpconform.probes.kit import claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.trial import GRACE, PATIENCE, Refused, settle
+from xdpconform.probes.trial import GRACE, PATIENCE, Refused, awaited, settle
 from xdpconform.probes.zerocopy import (
     LARGE,
     RINGS,
@@ -77,9 +77,9 @@ def segments(bed: Testbed) -> Segments:
     if most == 1 and asked.refused:
         bound = _send(bed, ZERO_COPY, most, use_sg=False)
     control = _send(bed, COPY, most, use_sg=True)
-    first = bound.refused or asked.refused
+    first = bound.refused or (asked.refused if most > 1 else None)
     seen = Segments(now, asked, bound, control, most)
-    if first and most > 1:
+    if first:
         seen = seen._replace(lacking=lacking(bed, first))
     if most == 1:
         return seen
@@ -115,7 +115,7 @@ def _cut(bed: Testbed, xsk: XskSocket, count: int, number: int) -> Trip:
             problem = f"{len(done)} of {count * number} descriptors are completed"
     except SourceError as error:
         problem = str(error)
-    came = wire_of(bed).receive(number, PATIENCE)
+    came = awaited(wire_of(bed), kit(bed).frames, frames)
     completed = sum(address in done for address in first)
     return trip(bed, frames, came)._replace(completed=completed, problem=problem)
 

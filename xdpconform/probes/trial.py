@@ -17,7 +17,7 @@ from xdpconform.probes.bpf import BpfError, Link, Mode, PerCpuArray, Program, pr
 from xdpconform.probes.counters import Counters
 from xdpconform.probes.kit import CARRIER, carrier, claims, kit, wire_of
 from xdpconform.probes.preconditions import lacking
-from xdpconform.probes.testbed import Port, Testbed, Wire
+from xdpconform.probes.testbed import Frames, Port, Testbed, Wire
 
 FRAMES: Final = 100
 """Frames of one trial."""
@@ -245,7 +245,7 @@ def measure(
     came: dict[str, list[bytes]] = {}
     goal = places.get(plan.place)
     if goal is not None:
-        came[plan.place] = goal.receive(plan.frames, PATIENCE)
+        came[plan.place] = awaited(goal, tools.frames, wanted)
     _wait(lambda: seen() - base >= plan.frames)
     for name, wire in places.items():
         if wire is not None:
@@ -291,6 +291,26 @@ def _wait(done: Callable[[], bool]) -> None:
     start = time.monotonic()
     while not done() and time.monotonic() < start + PATIENCE:
         time.sleep(LOOK)
+
+
+def awaited(wire: Wire, frames: Frames, wanted: Sequence[bytes]) -> list[bytes]:
+    """What comes until all that is wanted has come; frames sent before it may come late.
+
+    Args:
+        wire: where.
+        frames: knows them by their numbers, whatever a program made of them.
+        wanted: what should come.
+    """
+    came: list[bytes] = []
+    missing = {frames.number(frame) for frame in wanted}
+    deadline = time.monotonic() + PATIENCE
+    while missing:
+        found = wire.receive(len(missing), max(0.0, deadline - time.monotonic()))
+        if not found:
+            break
+        came += found
+        missing.difference_update(map(frames.number, found))
+    return came
 
 
 def arrived(bed: Testbed, taken: Sequence[bytes], wanted: Sequence[bytes]) -> Arrivals:

@@ -27,6 +27,7 @@ from xdpconform.probes.trial import (
     Refused,
     Run,
     arrived,
+    awaited,
     drain,
     running,
     settle,
@@ -236,7 +237,7 @@ def out(bed: Testbed, xsk: XskSocket, frames: Sequence[bytes]) -> Trip:
         done = len(xsk.completions(len(frames), PATIENCE))
     except SourceError as error:
         problem = str(error)
-    came = wire_of(bed).receive(len(frames), PATIENCE)
+    came = awaited(wire_of(bed), kit(bed).frames, frames)
     return trip(bed, frames, came)._replace(completed=done, problem=problem)
 
 
@@ -258,7 +259,7 @@ def _beside(bed: Testbed, xsk: XskSocket) -> tuple[Trip, Trip]:
             host = str(error)
     if not problem:
         done += len(xsk.completions(len(frames) - done, PATIENCE))
-    came = wire_of(bed).receive(len(frames) + len(others), PATIENCE)
+    came = awaited(wire_of(bed), kit(bed).frames, frames + others)
     return (
         trip(bed, frames, came)._replace(completed=done, problem=problem),
         trip(bed, others, came)._replace(problem=host),
