@@ -138,6 +138,18 @@ def test_segments(bench: Bench) -> None:
     assert (2, 2790, 0, 0) == (seen.most, seen.mtu, seen.buffers, seen.above)
 
 
+@pytest.mark.parametrize("most", [1, 2])
+def test_segments_lacking(bed: Testbed, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Where the bind is refused, what may be why is looked for, however many are claimed."""
+    now = parts.claims(bed.nic)
+    assert now is not None
+    monkeypatch.setattr(parts, "claims", lambda _nic: now._replace(zc_max_segs=most))
+    monkeypatch.setattr(parts, "lacking", lambda _bed, refused: (refused.errno,))
+    seen = parts.segments(bed)
+
+    assert (most, ("EOPNOTSUPP",)) == (seen.most, seen.lacking)
+
+
 def test_honest(bench: Bench) -> None:
     """What is not claimed is not held against the NIC, and the errno is told."""
     found = {row: line(row, bench) for row in LINES}
