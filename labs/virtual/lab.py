@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from labs.virtual import image, two_guests
+from msgspec import structs
+
+from labs.virtual import image, taps, two_guests
 from labs.virtual.guest.told import Ended, Event, Job, Nics, Stage, Starts
 from labs.virtual.modules import Tree
 from labs.virtual.nics import Nic, devices, hub
@@ -75,7 +77,7 @@ class Lab:
             InputError: the kernel lacks what every guest needs, or files cannot be written.
         """
         tree = Tree(kernel.modules)
-        can, cannot = image.split(tree, self.asked.nics)
+        can, cannot = image.split(tree, self._nics(kernel))
         found = {name: Told(name, None, why, {}, absent=True) for name, why in cannot.items()}
         waiting, again = can, False
         number, side = 1, SIDE[self.asked.level] if not self.asked.fault else 1
@@ -104,6 +106,17 @@ class Lab:
             for nic in self.asked.nics
         ]
 
+    def _nics(self, kernel: Kernel) -> Sequence[Nic]:
+        """What was asked for; where no taps can be bridged, those on taps have no peer."""
+        nics = self.asked.nics
+        if self.asked.level != "packets" or not any(nic.tap for nic in nics):
+            return nics
+        why = taps.problem()
+        if not why:
+            return nics
+        self.progress(kernel.series, f"NICs on taps have no peer: {why}")
+        return [structs.replace(nic, peer=nic.peer and not nic.tap) for nic in nics]
+
     def _guest(
         self, kernel: Kernel, tree: Tree, nics: Sequence[Nic], folder: Path, side: int
     ) -> tuple[Story, str]:
@@ -118,6 +131,7 @@ class Lab:
             [*self.asked.words],
             side,
             self.asked.fault if folder.name == FIRST else "",
+            alone=[nic.name for nic in nics if not nic.peer],
         )
         own = image.own(image.modules(tree, nics), job)
         path = folder / IMAGE

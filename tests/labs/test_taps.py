@@ -6,12 +6,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from labs.virtual import taps
+from labs.virtual.lab import Asked, Lab, Level
 from labs.virtual.nics import choose, devices
+from labs.virtual.packages import Kernel, Tools
+from labs.virtual.qemu import Deadlines
 from labs.virtual.taps import UNSHARE, pairs, problem, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NIC, PEER = b"\x02\x58\x44\x50\x00\x00", b"\x02\x58\x44\x50\x00\x01"
 TEST = b"\x88\xb5" + bytes(46)
@@ -128,6 +135,31 @@ def test_problem(monkeypatch: pytest.MonkeyPatch, program: tuple[str, ...], told
     monkeypatch.setattr(taps, "UNSHARE", program)
 
     assert told == problem()
+
+
+@pytest.mark.parametrize(
+    ("level", "why", "alone"),
+    [("packets", "no bridge", ["virtio_mq"]), ("packets", "", []), ("attach", "no bridge", [])],
+)
+def test_without_a_peer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    level: Level,
+    why: str,
+    alone: list[str],
+) -> None:
+    """Where taps cannot be bridged NICs on taps are tried without a peer, which is said."""
+    said: list[str] = []
+    monkeypatch.setattr(taps, "problem", lambda: why)
+    monkeypatch.setattr("labs.virtual.image.base", lambda _busybox: b"")
+    asked = Asked(tmp_path, level, choose(["virtio_mq,igb"]), Deadlines())
+    tools = Tools(tmp_path, tmp_path / "qemu", tmp_path / "busybox")
+    lab = Lab(tools, asked, lambda _kernel, text: said.append(text))
+    nics = lab._nics(Kernel("7.3", "7.3.4", tmp_path / "vmlinuz", tmp_path))
+
+    assert alone == [nic.name for nic in nics if not nic.peer]
+    assert [f"NICs on taps have no peer: {why}"] * len(alone) == said[1:]
+    assert alone == [] or [] == pairs(devices(nics, wired=True))
 
 
 @bridged
