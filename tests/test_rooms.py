@@ -30,7 +30,7 @@ ROOMS = (
     ("xdpconform.profiles",),
     ("xdpconform.judge",),
     ("xdpconform.probes",),
-    ("xdpconform.lab",),
+    ("xdpconform.lab", "xdpconform.specification"),
     ("xdpconform.stored", "xdpconform.live"),
     ("xdpconform.outputs", "xdpconform.scheduling"),
     ("xdpconform.certify", "xdpconform.collector"),

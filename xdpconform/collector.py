@@ -76,6 +76,10 @@ class Collector:
             from xdpconform.outputs.terminal import summary
 
             summary(terminalreporter, self.run)
+        if self.run.above:
+            from xdpconform.outputs.terminal import what_level
+
+            terminalreporter.write_line(what_level(self.run), yellow=True)
 
 
 def _put_back(bench: Bench) -> Iterator[str]:

@@ -25,6 +25,7 @@ from xdpconform.sources import Source, Stored
 from xdpconform.sources.recording import Recording
 from xdpconform.specification import Requirement, requirements, specification
 
+
 class Subject(NamedTuple):
     """A NIC and the profile that it falls under, if there is one."""
 

@@ -187,7 +187,7 @@ def _begin(config: pytest.Config, subjects: Sequence[Subject], benches: Mapping[
 
     lines = config.stash[LINES] = Lines(_certifies, subjects, benches)
     config.pluginmanager.register(lines, "xdpconform-lines")
-    run = config.stash[RUN] = Run(subjects, config.getoption(LEVEL))
+    run = config.stash[RUN] = Run(subjects, _level(config))
     return run
 
 
@@ -265,19 +265,16 @@ def pytest_report_header(config: pytest.Config) -> list[str] | None:
     return header(config.stash[RUN])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(
-    collector: pytest.Module | pytest.Class, obj: object
-) -> list[pytest.Item] | None:
-    """Make no items of lines above the run's level: most are, and each would be there by NIC."""
-    config = collector.config
-    if RUN not in config.stash or not callable(obj):
-        return None
-    from xdpconform.certify import above
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no shipped suite that is above the run's level.
 
-    level = config.option.level or "claims"
-    marks = [mark for mark in getattr(obj, "pytestmark", ()) if mark.name == "requirement"]
-    return [] if any(above(level, mark) for mark in marks) else None
+    pytest does not ask about a file that is named; of that the lines above are left out later.
+    """
+    if RUN not in config.stash:
+        return None
+    from xdpconform.specification import suites_above
+
+    return collection_path in suites_above(_level(config)) or None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -338,41 +335,47 @@ def _lines(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the lines of the run's level; say what to type where no NIC was named."""
-    _keep_level(config, items)
-    if hasattr(config, "workerinput"):
-        return  # an error here would only say that the worker broke
     lines = [item for item in items if "_case" in getattr(item, "fixturenames", ())]
-    for item in lines:
-        from xdpconform.certify import requirement_of
-
-        requirement_of(item)
-    if RUN in config.stash:
-        config.stash[RUN].collected = bool(lines) and not config.option.collectonly
-    elif lines and not config.option.collectonly:
-        from xdpconform.outputs.terminal import what_to_type
-
-        raise pytest.UsageError(what_to_type())
-
-
-def _keep_level(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not any("_case" in getattr(item, "fixturenames", ()) for item in items):
+    if not lines:
         return
-    from xdpconform.certify import above
+    from xdpconform.certify import above, requirement_of
 
-    level = config.option.level or "claims"
-    items[:] = [item for item in items if not above(level, item.get_closest_marker("requirement"))]
+    if not hasattr(config, "workerinput"):  # an error there would only say that the worker broke
+        for item in lines:
+            requirement_of(item)
+        if RUN not in config.stash and not config.option.collectonly:
+            from xdpconform.outputs.terminal import what_to_type
+
+            raise pytest.UsageError(what_to_type())
+    level = _level(config)
+    left_out = [item for item in lines if above(level, item.get_closest_marker("requirement"))]
+    if left_out:
+        kept = {*items}.difference(left_out)
+        items[:] = [item for item in items if item in kept]
+        config.hook.pytest_deselected(items=left_out)
+    if RUN in config.stash:
+        some = len(left_out) < len(lines)
+        config.stash[RUN].collected = some and not config.option.collectonly
+
+
+def _level(config: pytest.Config) -> str:
+    return config.option.level or "claims"
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """A requirement is run whole or counts as not run."""
+    """A requirement is run whole or counts as not run; one above the level is none of this run."""
     for item in _lines(items):
         run = item.config.stash.get(RUN, None)
         if run is not None:
-            from xdpconform.certify import requirement_of, subject_of
+            from xdpconform.certify import above, requirement_of, subject_of
 
-            run.unrun.add((subject_of(item).nic.id, requirement_of(item)[0]))
+            name, line = requirement_of(item)
+            if above(_level(item.config), item.get_closest_marker("requirement")):
+                run.above[name] = line.level.value
+            else:
+                run.unrun.add((subject_of(item).nic.id, name))
             if hasattr(item.config, "workeroutput"):
-                item.config.workeroutput["xdpconform"] = sorted(run.unrun)
+                item.config.workeroutput["xdpconform"] = (sorted(run.unrun), run.above)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -81,4 +81,6 @@ class Workers:
     def pytest_testnodedown(self, node: Any) -> None:
         """Learn what a worker deselected."""
         if self.run is not None:
-            self.run.unrun.update(getattr(node, "workeroutput", {}).get("xdpconform", ()))
+            unrun, above = getattr(node, "workeroutput", {}).get("xdpconform", ((), {}))
+            self.run.unrun.update(unrun)
+            self.run.above.update(above)

@@ -42,6 +42,8 @@ class Run:
         """Whether there is anything to certify in this run."""
         self.unrun: set[tuple[str, str]] = set()
         """NIC and requirement of every line that the user deselected."""
+        self.above: dict[str, str] = {}
+        """By requirement the level of those that were collected and need more than this run's."""
         self.errors = 0
         """Checks that broke."""
         self.path: Path | None = None

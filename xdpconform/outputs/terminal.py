@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from xdpconform import __version__
 from xdpconform.interfaces import shown
+from xdpconform.judge import Level
 from xdpconform.outputs.words import line_text, names_text, nic_text, together
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def what_to_type() -> str:
             return f"{text}; the interfaces here are: {listing(inspector.links())}"
     except XdpConformError:
         return text
+
+
+def what_level(run: Run) -> str:
+    """The message for a run in which lines were named that need more than its level."""
+    level = max(run.above.values(), key=[one.value for one in Level].index)
+    return (
+        f"not run at level {run.level}: {' '.join(sorted(run.above))}; type pytest --level {level}"
+    )
 
 
 def summary(terminal: pytest.TerminalReporter, run: Run) -> None:
