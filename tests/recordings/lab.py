@@ -32,7 +32,10 @@ NO_FAMILY = (
 """Why its lines are blocked."""
 
 MADE = ("bridge", "dummy", "gre", "ifb", "ipvlan", "macvlan", "team", "vlan", "vrf", "vxlan")
-PLAIN = ("8139cp", "e100", "e1000", "e1000e", "ne2k-pci", "pcnet32", "tulip", "wireguard", *MADE)
+PLAIN = (
+    *("8139cp", "e100", "e1000", "e1000e", "igbvf", "ne2k-pci", "pcnet32", "tulip", "wireguard"),
+    *MADE,
+)
 """NICs whose drivers claim nothing."""
 NICS = {
     "igb": Case("igb", "default"),
@@ -47,10 +50,13 @@ NICS = {
     "tap": Case("tun", "TAP", "TAP"),
     "tun": Case("tun", "TUN", "TUN"),
     "netkit": Case("netkit", "pair device", "pair"),
+    "netdevsim": Case("netdevsim", "default", "port"),
     **dict.fromkeys(PLAIN, Case("*", "any other")),
 }
 """What each NIC is a row of. The bond's claims are those of its port, a veth."""
-TAKES = {"igb", "virtio_net", "virtio_mq", "virtio_nomrg", "vmxnet3", "veth", "bond", "tap"}
+TAKES = {"igb", "virtio_net", "virtio_mq", "virtio_nomrg", "vmxnet3"} | {
+    *("veth", "bond", "tap", "netdevsim")
+}
 """NICs that take a native program, so that there is a recording of both states.
 
 virtio_nogst claims to, and refuses: its host does not let it switch off its offloads.
