@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from struct import pack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +40,7 @@ FRAMES = {
     "jumbo": PEER + NIC + b"\x88\xb5" + bytes(9000),
     "as long as there can be": PEER + NIC + b"\x88\xb5" + bytes(65521),
 }
-QEMU = """
+TAPS = """
 import fcntl, json, os, select, struct, sys
 from labs.virtual.guest.make import TUN, TUNSETIFF
 
@@ -52,22 +53,38 @@ def read(ends):
     data = []
     while select.select(ends, [], [], 1)[0]:
         for end in select.select(ends, [], [], 0)[0]:
-            data.append(os.read(end, 1 << 17)[10:].hex())
+            data.append(os.read(end, 1 << 17))
     return data
 
+def ready(nic, peer):
+    # A port forwards a moment after its link is up (net/core/link_watch.c).
+    first = bytes(10) + bytes(6) + b"\\2" * 6 + bytes(48)
+    while not select.select([peer], [], [], 0.1)[0]:
+        os.write(nic, first)
+    return [data.hex() for data in read([nic, peer]) if data != first]
+"""
+QEMU = f"""{TAPS}
 nic, more, peer = tap(b"lab0", 0x5102), tap(b"lab0", 0x5102), tap(b"plab0", 0x5002)
 frames = [bytes.fromhex(text) for text in json.load(sys.stdin)]
-found = [read([nic, more, peer])]
+found = [ready(nic, peer) + ready(peer, nic)]
 for end, others in ((nic, [peer]), (peer, [nic, more])):
     for frame in frames:
         os.write(end, bytes(10) + frame)
-    found.append(read(others))
+    found.append([data[10:].hex() for data in read(others)])
 for _ in range(2048):
     os.write(nic, bytes(10) + frames[0])
-found.append(read([peer]))
+found.append([data[10:].hex() for data in read([peer])])
 json.dump(found + [read([nic, more])], sys.stdout)
 """
-"""What stands for QEMU: it reports what it received at first, at either end, and of a burst."""
+"""What stands for QEMU: it reports what it heard at first, at either end, and of a burst."""
+SEGMENTS = f"""{TAPS}
+nic, peer = tap(b"lab0", 0x5102), tap(b"plab0", 0x5002)
+fcntl.ioctl(peer, 0x400454D0, int(sys.argv[1]))  # TUNSETOFFLOAD
+ready(nic, peer)
+os.write(nic, bytes.fromhex(sys.stdin.read()))
+json.dump([[data[0], data[1], len(data) - 10] for data in read([peer])], sys.stdout)
+"""
+"""It leaves a TCP segment to be cut and summed, and tells flags, type and length of what comes."""
 
 
 def test_pairs() -> None:
@@ -175,3 +192,26 @@ def test_wire() -> None:
     for received in found:
         assert frames == received, [name for frame, name in names.items() if frame not in received]
     assert 2048 == burst.count(frames[0]) == len(burst)
+
+
+@bridged
+@pytest.mark.parametrize(
+    ("offloads", "found"),
+    [(0x7, [[1, 1, 4054]]), (0x0, [[0, 0, 1502], [0, 0, 1502], [0, 0, 1158]])],
+    ids=["taken", "not taken"],
+)
+def test_offloads(offloads: int, found: list[list[int]]) -> None:
+    """What is left to be cut and summed passes as it is, or cut where the other end does not.
+
+    A NIC with a program takes none of it (virtnet_clear_guest_offloads, drivers/net/virtio_net.c).
+    """
+    # struct virtio_net_hdr: NEEDS_CSUM, TCPV4, its headers, 1448 bytes each, where the sum goes
+    header = pack("<BBHHHH", 1, 1, 54, 1448, 34, 16)
+    ip = pack(">BBHHHBBH4B4B", 0x45, 0, 4040, 1, 0, 64, 6, 0, 192, 0, 2, 1, 192, 0, 2, 2)
+    tcp = pack(">HHIIBBHHH", 1, 2, 0, 0, 0x50, 0x10, 8192, 0, 0)
+    frame = header + PEER + NIC + b"\x08\x00" + ip + tcp + bytes(4000)
+    done = run(
+        [*started(WORDS), sys.executable, "-c", SEGMENTS, str(offloads), *WORDS], frame.hex()
+    )
+
+    assert ("", found) == (done.stderr, json.loads(done.stdout))
