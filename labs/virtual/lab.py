@@ -15,6 +15,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import structs
 
 from labs.virtual import image, taps, two_guests
+from labs.virtual.cables import Cables
 from labs.virtual.guest.told import Ended, Event, Job, Nics, Stage, Starts
 from labs.virtual.modules import Tree
 from labs.virtual.nics import Nic, devices, hub
@@ -142,11 +143,14 @@ class Lab:
             with ExitStack() as stack:
                 found = self._partner(kernel, tree, nics, folder=folder, kvm=kvm)
                 partner = stack.enter_context(found)
-                wire = partner.wire if partner else hub
+                cables, wired = stack.enter_context(Cables()), self.asked.level == "packets"
+                wire = partner.wire if partner else cables if wired else hub
                 self.progress(kernel.series, story.stage)
-                wires = devices(nics, wired=self.asked.level == "packets", wire=wire)
+                wires = devices(nics, wired=wired, wire=wire)
                 words = command(self.tools, kernel, path, folder, wires, kvm=kvm)
-                guest = Guest(words, folder, self._deadlines(nics), environment(self.tools))
+                guest = Guest(
+                    words, folder, self._deadlines(nics), environment(self.tools), cables.ends
+                )
                 stack.enter_context(guest)
                 for event in guest.events():
                     story.take(event)

@@ -149,7 +149,7 @@ the options of it."""
 
 
 def hub(_nic: Nic, number: int, _peer: bool) -> tuple[str, str]:
-    """Both ports of a NIC are on one wire, and it is QEMU's own."""
+    """A NIC alone on a wire of QEMU's own: its link is up."""
     return "hubport", f"hubid={number}"
 
 
@@ -174,9 +174,9 @@ def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hu
             continue
         for peer in (False, True)[: 1 + (wired and nic.peer)]:
             port = f"{number}p{int(peer)}"
-            kind, options = wire(nic, number, peer)
-            if nic.tap:
-                kind, options = TAP, _tap(number, nic.tap, peer)
+            kind, options = TAP, _tap(number, nic.tap, peer)
+            if not nic.tap:
+                kind, options = wire(nic, number, peer)
             words += ["-netdev", f"{kind},id=n{port},{options}"]
             device, bus = PEER if peer else nic.device, "pcie.0"
             if nic.bus == "pcie" and not peer:

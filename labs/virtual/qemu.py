@@ -77,6 +77,7 @@ class Guest:
         folder: where console.log and told.jsonl are written.
         deadlines: when it is given up.
         environment: QEMU's.
+        inherited: descriptors that QEMU is to have.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Guest:
         folder: Path,
         deadlines: Deadlines,
         environment: dict[str, str] | None = None,
+        inherited: Sequence[int] = (),
     ) -> None:
         self.console = folder / CONSOLE
         self.port = folder / PORT
@@ -100,6 +102,7 @@ class Guest:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
+                pass_fds=inherited,
             )
         except OSError as error:
             raise InputError(f"{command[0]} cannot be started: {error.strerror}") from error
