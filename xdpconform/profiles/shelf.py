@@ -18,6 +18,8 @@ from xdpconform.profiles.load import SHIPPED, LoadedProfile, files_of, load, loa
 from xdpconform.profiles.match import Match, match
 
 _DRIVER: Final = re.compile(r"^driver = (\[[^\]]*\])", re.MULTILINE)
+_PLAIN: Final = re.compile(r"[^*?[]*")
+"""A glob that only fits what it is."""
 
 
 class Shelf:
@@ -51,7 +53,7 @@ class Shelf:
             fitting = (
                 path
                 for path, globs in self._globs.items()
-                if any(fnmatchcase(driver, glob) for glob in globs)
+                if any(_fits(driver, glob) for glob in globs)
             )
             self._by_driver[driver] = [*self._own, *map(self._load, fitting)]
         return self._by_driver[driver]
@@ -87,3 +89,8 @@ class Shelf:
         for word in variants:
             if word not in names:
                 raise InputError(f"--variant {word}: there are {', '.join(sorted(names))}")
+
+
+def _fits(driver: str, glob: str) -> bool:
+    # fnmatch compiles each pattern, and nearly all of these are plain names.
+    return driver == glob or (not _PLAIN.fullmatch(glob) and fnmatchcase(driver, glob))
