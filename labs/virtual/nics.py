@@ -91,7 +91,8 @@ NICS: Final = {
         _pci("igb", "igb", "igb", "pcie"),
         Nic("igbvf", ("igb", "igbvf"), "igb", "pcie", vf=True),
         _virtio("virtio_net", "disable-legacy=on"),
-        _virtio("virtio_iommu", _IOMMU),
+        # Queues for sockets in zero copy, and none left that a program could have for itself.
+        _virtio("virtio_iommu", f"{_IOMMU},mq=on,vectors=6", tap=2),
         _virtio("virtio_mq", "disable-legacy=on,mq=on,vectors=10", tap=4),
         _virtio("virtio_nogst", "disable-legacy=on,ctrl_guest_offloads=off", tap=1),
         _virtio("virtio_nomrg", "disable-legacy=on,mrg_rxbuf=off"),
