@@ -188,11 +188,13 @@ class Guest:
     def _why(self) -> str:
         status = self._process.returncode
         problem = self._process.stderr.read(4096) if self._process.stderr and status else b""
-        said = problem.decode("utf-8", "replace").strip().splitlines()
+        lines = problem.decode("utf-8", "replace").splitlines()
+        # QEMU warns of what is as it should be: a wire with one end.
+        said = [shown(line.strip()) for line in lines if line.strip() and " warning: " not in line]
         if said and not self.port.stat().st_size:
-            return f"it did not run: {shown(said[-1])}"
+            return f"it did not run: {said[-1]}"
         killed = f"QEMU was killed by signal {-status}" if status < 0 else ""
-        reasons = [shown(said[-1]) if said else killed, lethal(self.console)]
+        reasons = [killed, *said[-1:], lethal(self.console)]
         why = "; ".join(filter(None, reasons))
         return "it ended before it was done" + (
             f": {why}" if why else "; its console does not say why"

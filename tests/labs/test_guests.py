@@ -33,7 +33,9 @@ ALL = sorted(requirements())
 PANIC = "[   12.3] Kernel panic - not syncing: sysrq triggered crash\r\n[   12.4] CPU: 0 PID: 1\r\n"
 OOM = "[   30.1] Out of memory: Killed process 77 (python3)\n"
 HANG = "import time; time.sleep(60)"
-KILLED = "import os; os.kill(os.getpid(), 9)"
+WARNS = "import os; os.write(2, b'qemu: warning: hub 0 is not connected\\n');"
+KILLED = f"{WARNS} os.kill(os.getpid(), 9)"
+ABORTED = "import os; os.write(2, b'qemu: Assertion failed\\n'); os.abort()"
 JOB_ENDED = "lab: the job ended with 1\r\n[    9.1] reboot: Power down\r\n"
 LEVELS: tuple[Level, ...] = ("claims", "attach", "packets")
 SHORT = Deadlines(boot=3.0, silence=1.0, total=30.0)
@@ -99,6 +101,18 @@ def listen(guest: Guest) -> list[Event]:
         ),
         (
             [Stage("a")],
+            "",
+            ABORTED,
+            "it ended before it was done: QEMU was killed by signal 6; qemu: Assertion failed",
+        ),
+        (
+            [Stage("a")],
+            "",
+            f"{WARNS} os._exit(1)",
+            "it ended before it was done; its console does not say why",
+        ),
+        (
+            [Stage("a")],
             "BUG: again\n",
             KILLED,
             "it ended before it was done: QEMU was killed by signal 9; BUG: again",
@@ -132,6 +146,8 @@ def listen(guest: Guest) -> list[Event]:
         "qemu",
         "qemu-later",
         "killed",
+        "aborted",
+        "warning",
         "killed-bug",
         "job",
         "job-only",
