@@ -62,6 +62,11 @@ TAP: Final = "tap"
 PEER: Final = "virtio-net-pci,disable-legacy=on"
 """The second port of each wire: it takes frames of any length and with any tag, and its link does
 not go. What is lost or refused is the NIC's doing."""
+PEERS: Final = (
+    "-device", "pcie-root-port,id=wires,chassis=255",
+    "-device", "pcie-pci-bridge,id=peers,bus=wires",
+)  # fmt: skip
+"""A bus of their own: that of the NICs has 31 places."""
 LIMIT: Final = 14
 """Characters of a name: IFNAMSIZ without the final null and the peer's letter."""
 COMMON: Final = ("virtio_pci", "virtio_console", "virtio_net", "af_packet", "veth", "tun", "dummy")
@@ -169,7 +174,7 @@ def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hu
         first: number of the first.
         wire: where each port is connected.
     """
-    words = []
+    words = [*PEERS] if wired and any(nic.device and nic.peer for nic in nics) else []
     for number, nic in enumerate(nics, first):
         if not nic.device:
             continue
@@ -179,7 +184,7 @@ def devices(nics: Sequence[Nic], *, wired: bool, first: int = 0, wire: Wire = hu
             if not nic.tap:
                 kind, options = wire(nic, number, peer)
             words += ["-netdev", f"{kind},id=n{port},{options}"]
-            device, bus = PEER if peer else nic.device, "pcie.0"
+            device, bus = (PEER, "peers") if peer else (nic.device, "pcie.0")
             if nic.bus == "pcie" and not peer:
                 bus = f"r{port}"
                 words += ["-device", f"pcie-root-port,id={bus},chassis={number + 1}"]

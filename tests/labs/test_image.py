@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -186,6 +187,18 @@ def test_devices() -> None:
         "-netdev", "hubport,id=n1p0,hubid=1",
         "-device", "e1000,bus=pcie.0,netdev=n1p0,mac=02:58:44:50:01:00,romfile=",
     ] == alone  # fmt: skip
+
+
+def test_room_for_all() -> None:
+    """All NICs with all their peers fit in one guest: a bus has 32 places, and QEMU takes some."""
+    words = devices(choose([]), wired=True)
+    places = Counter(
+        found[1] for word in words if (found := re.match(r"[^=]*,(?:.*,)?bus=([^,]*)", word))
+    )
+    made = {"pcie.0", *re.findall(r",id=([^,]*)", " ".join(words))}
+
+    assert {"pcie.0", "peers"} < set(places) <= made
+    assert all(count <= 24 for count in places.values())
 
 
 def test_taps() -> None:
