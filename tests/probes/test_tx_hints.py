@@ -111,20 +111,35 @@ def test_copy_launches(seen: TxHints) -> None:
     assert FRAMES == len(launches.stamps)
 
 
-def test_a_slow_host(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where sending takes as long as the frames had time, they are given more."""
+@pytest.mark.parametrize(
+    ("takes", "asked"),
+    [
+        (LEAD // 10, [LEAD]),
+        (LEAD // 10 + 1, [LEAD, 5 * LEAD]),
+        (LEAD // 2, [LEAD, 5 * LEAD]),
+        (4 * LEAD, [LEAD, 5 * LEAD, 25 * LEAD]),
+        (25 * LEAD, [LEAD, 5 * LEAD, 25 * LEAD]),
+    ],
+)
+def test_a_slow_host(
+    bed: Testbed, monkeypatch: pytest.MonkeyPatch, takes: int, asked: list[int]
+) -> None:
+    """Where sending takes more than a tenth of the time that the frames had, they are given more.
+
+    A host that slow sees late what left early.
+    """
     leads = []
 
     def launched(_bed: Testbed, _xsk: XskSocket, _frames: Frames, lead: int) -> Launches:
         leads.append(lead)
-        return Launches(FRAMES, "CLOCK_TAI", (0,) * FRAMES, lead=lead - 4 * LEAD)
+        return Launches(FRAMES, "CLOCK_TAI", (0,) * FRAMES, lead=lead - takes)
 
     monkeypatch.setattr(probe, "_launched", launched)
     found = tx_hints(bed).copy.launches
 
-    assert [LEAD, 5 * LEAD] == leads
+    assert asked == leads
     assert found is not None
-    assert LEAD == found.lead
+    assert asked[-1] - takes == found.lead
 
 
 def test_no_checksums_of_the_kernel(bed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
