@@ -14,7 +14,7 @@ from labs.virtual.guest.told import READY, Job
 from labs.virtual.modules import Module, Tree
 from labs.virtual.netdevsim import NAME
 from labs.virtual.nics import COMMON, MAYBE, Nic
-from labs.virtual.python_files import PROJECT, SITE, files, python
+from labs.virtual.python_files import PROJECT, SITE, files, interpreter
 
 INIT: Final = Path(__file__).with_name("init.sh")
 PROBE: Final = "lab.probe"
@@ -24,7 +24,7 @@ UP: Final = "lab: up"
 
 
 def base(busybox: Path) -> bytes:
-    """What every guest has: busybox, the running Python, the project.
+    """What every guest has: busybox, Python, the project.
 
     Raises:
         InputError: something of it is missing here.
@@ -46,7 +46,12 @@ def base(busybox: Path) -> bytes:
 def init() -> bytes:
     """The first process's program."""
     text = INIT.read_text(encoding="utf-8")
-    values = {"PYTHON": python(), "SITE": SITE, "PROJECT": PROJECT, "READY": READY}
+    values = {
+        "PYTHON": str(interpreter().program),
+        "SITE": SITE,
+        "PROJECT": PROJECT,
+        "READY": READY,
+    }
     for name, value in values.items():
         text = text.replace(f"@{name}@", value)
     return text.encode()

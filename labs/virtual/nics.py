@@ -94,6 +94,7 @@ NICS: Final = {
     nic.name: nic
     for nic in (
         _pci("igb", "igb", "igb", "pcie"),
+        Nic("bond", ("bonding", "veth"), kind="bond", lower="port"),
         Nic("igbvf", ("igb", "igbvf"), "igb", "pcie", vf=True),
         _virtio("virtio_net", "disable-legacy=on"),
         # Queues for sockets in zero copy, and none left that a program could have for itself.
@@ -110,7 +111,6 @@ NICS: Final = {
         _pci("e100", "i82557b", "e100"),
         _pci("ne2k-pci", "ne2k_pci", "ne2k_pci"),
         Nic("veth", ("veth",), kind="veth"),
-        Nic("bond", ("bonding", "veth"), kind="bond", lower="port"),
         _made("team", "port", modules=("team", "veth")),
         _made("bridge", "port", modules=("bridge", "veth")),
         _made("dummy"),
@@ -128,7 +128,7 @@ NICS: Final = {
         _made("netdevsim"),
     )
 }
-"""By name, in the order in which they are tried."""
+"""By name, in the order in which they are tried: those first that take longest."""
 
 
 def choose(words: Iterable[str]) -> list[Nic]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The running Python as files of an image: interpreter, library, packages, this project.
+"""Python as files of an image: interpreter, library, packages, this project.
 
 Everything is byte code already, since compiling under emulation takes longer than all tests. The
 kernel keeps no times of files, so the byte code says of itself that nobody is to compare them
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from struct import pack, unpack_from
 from typing import Final, NamedTuple
@@ -40,6 +41,42 @@ _SUFFIXES: Final = {".py", ".so", ".json", ".toml", ".css", ".j2", ".typed", ".p
 _UNCHECKED: Final = 0b01
 
 
+OWN: Final = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+"""Debian's Python of the running one's version."""
+_ASK: Final = """
+import ctypes, importlib.util, multiprocessing, sysconfig, unittest.mock  # the whole library
+print(sysconfig.get_path("stdlib"), sysconfig.get_config_var("SOABI"))
+print(importlib.util.MAGIC_NUMBER.hex())
+"""
+
+
+class Interpreter(NamedTuple):
+    """A Python."""
+
+    program: Path
+    library: Path
+
+
+@cache
+def interpreter() -> Interpreter:
+    """What a guest runs: Debian's Python if it takes the same packages, else the running one.
+
+    Debian builds it with profile-guided and link-time optimization. One that was built without
+    takes twice as long for the same, which counts where all is emulated.
+    """
+    running = Interpreter(Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib")))
+    try:
+        done = subprocess.run(  # noqa: S603 - the system's own
+            [OWN, "-I", "-c", _ASK],
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except OSError:
+        return running
+    library, *same = done.stdout.split() or [""]
+    ours = [sysconfig.get_config_var("SOABI"), importlib.util.MAGIC_NUMBER.hex()]
+    return Interpreter(Path(OWN).resolve(), Path(library)) if same == ours else running
+
+
 class File(NamedTuple):
     """A file of the image."""
 
@@ -51,12 +88,14 @@ class File(NamedTuple):
 def files() -> Iterator[File]:
     """All of them.
 
+    The interpreter is where it is here, since it finds its library by that.
+
     Raises:
         InputError: a package is missing here, or a shared library cannot be found.
     """
-    library = Path(sysconfig.get_paths()["stdlib"])
-    objects = [Path(sys.executable).resolve()]
-    for path in _tree(library, _LEFT_OUT):
+    chosen = interpreter()
+    objects = [chosen.program]
+    for path in _tree(chosen.library, _LEFT_OUT):
         objects += [path] if path.suffix == ".so" else []
         yield from _compiled(path, str(path))
     for folder, path in packages(PACKAGES):
@@ -67,14 +106,9 @@ def files() -> Iterator[File]:
         found = _tree(root / part, ("__pycache__",)) if (root / part).is_dir() else [root / part]
         for path in found:
             yield from _with_code(path, f"{PROJECT}/{path.relative_to(root)}")
-    yield File(python(), objects[0].read_bytes(), executable=True)
+    yield File(str(chosen.program), chosen.program.read_bytes(), executable=True)
     for path in libraries(objects):
         yield File(str(path), path.read_bytes(), executable=True)
-
-
-def python() -> str:
-    """Where the image has the interpreter: where it is here, as it finds its library by that."""
-    return str(Path(sys.executable).resolve())
 
 
 def packages(names: Iterable[str]) -> Iterator[tuple[Path, Path]]:

@@ -10,13 +10,14 @@ import re
 import stat
 import subprocess
 import sys
+import sysconfig
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from labs.virtual import image
+from labs.virtual import image, python_files
 from labs.virtual.cpio import Archive
 from labs.virtual.guest.told import Job
 from labs.virtual.modules import Module, Tree
@@ -34,6 +35,7 @@ from xdpconform.interfaces import safe_id
 
 STARTS = """
 import sys
+import sysconfig
 sys.path[:0] = sys.argv[1:3]
 import pytest
 sys.exit(pytest.main(["--iface", "lo", "-q", "--co", "-p", "no:cacheprovider"]))
@@ -187,6 +189,36 @@ def test_devices() -> None:
         "-netdev", "hubport,id=n1p0,hubid=1",
         "-device", "e1000,bus=pcie.0,netdev=n1p0,mac=02:58:44:50:01:00,romfile=",
     ] == alone  # fmt: skip
+
+
+SAME = f"{sysconfig.get_config_var('SOABI')}\n{importlib.util.MAGIC_NUMBER.hex()}"
+RUNNING = Path(sys.executable).resolve()
+
+
+@pytest.mark.parametrize(
+    ("says", "chosen"),
+    [
+        (f"echo '/lib/it {SAME}'", "own"),
+        (f"echo '/lib/it other-{SAME}'", "running"),
+        (f"echo '/lib/it {SAME}0'", "running"),
+        ("echo 'No module named ctypes' >&2; exit 1", "running"),
+        ("", "running"),
+        (None, "running"),
+    ],
+)
+def test_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str | None, chosen: str
+) -> None:
+    """The system's own Python goes in if it is whole and takes the same packages and code."""
+    own = tmp_path / "python"
+    if says is not None:
+        own.write_text(f"#!/bin/sh\n{says}\n")
+        own.chmod(0o755)
+    monkeypatch.setattr(python_files, "OWN", str(own))
+    found = python_files.interpreter.__wrapped__()
+
+    assert {"own": own, "running": RUNNING}[chosen] == found.program
+    assert (found.library == Path("/lib/it")) is (chosen == "own")
 
 
 def test_room_for_all() -> None:
