@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from tests.safety.owners import mtu, mtu_of
-from xdpconform.probes.safety import JournalError, recover
+from xdpconform.probes.safety import JournalError, recover, recovery
 from xdpconform.probes.safety.guardian import identity
 from xdpconform.probes.safety.journal import (
     SCHEMA,
@@ -335,6 +335,30 @@ def test_good_beside_bad(space: Namespace, folder: Path) -> None:
     assert 2 == len(str(caught.value).splitlines())
     assert [f"put back: {entry(space).what}"] == caught.value.__notes__
     assert 1500 == mtu_of(space)
+
+
+def test_gone_before_it_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that its run removes while others are read is nobody's fault."""
+    monkeypatch.setattr(recovery, "journals", lambda _folder: [f"{folder}/journal-1-2-3.json"])
+
+    assert () == recover()
+
+
+def test_gone_once_it_is_read(
+    space: Namespace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a guardian has put back by then is left as it is."""
+    path = write(folder, entry(space))
+    space.ip("link", "set", "v0a", "mtu", "1400")
+
+    def ends(one: Process) -> bool:
+        path.unlink(missing_ok=True)
+        return one != DEAD
+
+    monkeypatch.setattr(recovery, "alive", ends)
+
+    assert () == recover()
+    assert 1400 == mtu_of(space)
 
 
 def make_link(path: Path) -> None:

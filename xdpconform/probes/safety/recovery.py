@@ -54,7 +54,8 @@ def recover(folder: str | None = None) -> tuple[str, ...]:
             try:
                 notes += _recover(path, read(path))
             except JournalError as error:
-                bad.append(error)
+                if os.path.lexists(path):  # else its guardian has removed it meanwhile
+                    bad.append(error)
         _sweep(folder)
     if bad:
         refusal = JournalError("\n".join(f"{one}; look at it, then remove it" for one in bad))
@@ -92,6 +93,8 @@ def _recover(path: str, journal: Journal) -> Iterator[str]:
         return
     if alive(journal.guardian):
         yield f"{path}: left to its guardian (pid {journal.guardian.pid}), which still runs"
+        return
+    if not os.path.lexists(path):  # its guardian was done just now
         return
     left: list[Entry] = []
     for entry in reversed(journal.entries):
