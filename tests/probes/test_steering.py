@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,3 +132,50 @@ def test_more_with_a_program(
     seen = _native(bed, "programs", COPY)
 
     assert {(0, True)} == {(one.queue, one.right) for one in seen.trials}
+
+
+class Queue:
+    """A queue of a NIC that starts for so long whenever it gets a socket."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bed = SimpleNamespace(kind="ports")
+        self.frames = self
+        self.aims, self._deaf = True, False
+        self.starts, self.clock, self.left = 0.0, 0.0, 0.0
+        monkeypatch.setattr(sockets_stand, "time", SimpleNamespace(monotonic=lambda: self.clock))
+
+    def make(self, _count: int, _size: int) -> list[bytes]:
+        """A frame."""
+        return [b""]
+
+    def by_queue(self) -> list[int]:
+        """How many frames came."""
+        return [0]
+
+    def strayed(self, _queue: int, _before: list[int]) -> bool:
+        """Whether they came by another queue."""
+        return False
+
+    def send(self, _queue: int, _frames: Sequence[bytes]) -> None:
+        """Towards the NIC."""
+        self.left = float(self.clock >= self.starts)
+
+    def receive(self, _count: int, seconds: float) -> list[bytes]:
+        """What came."""
+        self.clock += seconds
+        came, self.left = self.left, 0.0
+        return [b""] * int(came)
+
+    def waited(self, starts: float) -> int:
+        """Seconds until its next socket is taken as ready."""
+        begin, self.starts = self.clock, self.clock + starts
+        Stand.settle(self, 0, self)  # type: ignore[arg-type]
+        return round(self.clock - begin)
+
+
+def test_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A NIC whose sockets receive nothing costs its patience once, and not for every socket."""
+    queue = Queue(monkeypatch)
+
+    assert [8, 8, 10, 1, 1] == [queue.waited(each) for each in (8, 8, 999, 999, 8)]
+    assert [0, 8] == [queue.waited(each) for each in (0, 8)]

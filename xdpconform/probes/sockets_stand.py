@@ -62,6 +62,7 @@ class Stand:
         self._xdp = Mode.NATIVE
         self._stack = stack
         self._aimed: dict[int, XskSocket] = {}
+        self._deaf = False
 
     @property
     def zero_copy(self) -> bool:
@@ -195,15 +196,17 @@ class Stand:
         """Drivers start a queue anew with a socket: wait until it gives one frame.
 
         A queue that no frame can be sent to gives none, nor does one that they come by no more.
+        Where one has not given any in all that time, the next is waited for no longer than frames.
         """
         if self.bed.kind in MADE_UP or not (self.aims or queue == self.home):
             return
         before = self.by_queue()
-        deadline = time.monotonic() + CARRIER
-        while time.monotonic() < deadline and not self.strayed(queue, before):
+        deadline = time.monotonic() + (PATIENCE if self._deaf else CARRIER)
+        came = False
+        while not came and time.monotonic() < deadline and not self.strayed(queue, before):
             self.send(queue, self.frames.make(1, SIZE))
-            if socket.receive(1, 0.05):
-                break
+            came = bool(socket.receive(1, 0.05))
+        self._deaf = not came and time.monotonic() >= deadline
         while socket.receive(RING, 0.05):
             pass
 
